@@ -102,8 +102,15 @@ def invented(rng: Random, syllables: int = 0) -> str:
     )
 
 
+LEXICON: list[str] = []
+"""Whole words of the student's vocabulary, once there is one: names without a meaning, so that
+every word has been read somewhere before a knowledge entry brings it."""
+
+
 def term(rng: Random) -> str:
-    """A word or two that may name a thing: invented, common, or mixed."""
+    """A word or two that may name a thing: of the vocabulary, invented, common, or mixed."""
+    if LEXICON and rng.random() < 0.45:
+        return " ".join(rng.sample(LEXICON, rng.choice((1, 1, 2))))
     kind = rng.random()
     if kind < 0.45:
         return invented(rng)
@@ -275,7 +282,7 @@ def fact_property(rng: Random) -> Drill:
         rng, rng.choice(_PROPERTY_LESSONS), fact,
         [statement(term(rng), rng.choice(values[1:])) for _ in range(2)],
     )
-    return Drill(f"{question}\n{lines}", f"{fact} That is option {label}.", label, knowledge)
+    return Drill(f"{question}\n{lines}", f"{fact} That is {shown[0]} {label}.", label, knowledge)
 
 
 def fact_difference(rng: Random) -> Drill:
@@ -290,14 +297,14 @@ def fact_difference(rng: Random) -> Drill:
     other = rng.randint(1, 99)
     if rng.random() < 0.5:
         lines, label = pick(rng, str(value), [str(rng.randint(1, 99)) for _ in range(3)])
-        return Drill(f"What is the {scale} of {name}?\n{lines}", f"{fact} That is option {label}.", label, knowledge)
+        return Drill(f"What is the {scale} of {name}?\n{lines}", f"{fact} That is {value} {label}.", label, knowledge)
     high, low = max(value, other), min(value, other)
     gap, step = calc(high, "-", low)
     lines, label = pick(rng, str(gap), [str(gap + d) for d in rng.sample((1, 2, 3, 4, 5, 7, 10), 3)])
     side = "above" if value > other else "below"
     return Drill(
         f"{rng.choice(NAMES)} finds a sample with {scale} {other}. How far is {name} {side} it?\n{lines}",
-        f"{fact} The difference is {high} - {low} = {gap}. That is option {label}.", label, knowledge)
+        f"{fact} The difference is {high} - {low} = {gap}. That is {gap} {label}.", label, knowledge)
 
 
 def fact_date(rng: Random) -> Drill:
@@ -313,7 +320,7 @@ def fact_date(rng: Random) -> Drill:
     move = "" if shift == 0 else f" {abs(shift)} day{'s' * (abs(shift) > 1)} {'after' if shift > 0 else 'before'} {here} is {target}."
     return Drill(
         f"Today is {name} of {year}. What is the date {words} in MM/DD/YYYY?\n{lines}",
-        f"{fact} {name} of {year} is {here}.{move} That is option {label}.", label,
+        f"{fact} {name} of {year} is {here}.{move} That is {target} {label}.", label,
         _lines(rng, "Know the date of the day, then count.", fact, [f"{invented(rng).capitalize()} Day is on {rng.choice(MONTHS)} {rng.randint(1, 28)}."]))
 
 
@@ -399,6 +406,26 @@ def switches(rng: Random) -> Drill:
     return Drill(" ".join(question), " ".join(steps), "Yes" if on == asked else "No")
 
 
+def gates(rng: Random) -> Drill:
+    """A chain of gates (both, either, neither) over lamps that are on or off."""
+    word = {True: "on", False: "off"}
+    state = rng.random() < 0.5
+    question, steps = [f"The first lamp is {word[state]}."], []
+    for place in ("second", "third", "fourth", "fifth")[: rng.randint(1, 4)]:
+        lamp = f"{rng.choice(ADJECTIVES)} {rng.choice(WORDS)}"
+        other = rng.random() < 0.5
+        gate, after = rng.choice((
+            ("both", state and other), ("either", state or other), ("neither", not (state or other)),
+        ))
+        question.append(f"The {lamp} is {word[other]}. The {place} lamp is on if {gate} it and the lamp before it is on."
+                        if gate == "both" else
+                        f"The {lamp} is {word[other]}. The {place} lamp is on if {gate} of it and the lamp before it is on.")
+        steps.append(f"The {place}: {word[state]} {gate} {word[other]} is {word[after]}.")
+        state = after
+    question.append("Is the last lamp on?")
+    return Drill(" ".join(question), " ".join(steps), "Yes" if state else "No")
+
+
 def registers(rng: Random) -> Drill:
     """Variables that are set, changed and copied; the last value counts."""
     names = rng.sample("abcdefghkmnpqrstuvwxyz", rng.randint(2, 4))
@@ -456,7 +483,7 @@ def table(rng: Random) -> Drill:
         word = "most" if most else "fewest"
         lines, label = pick(rng, rows[best], [r for r in rows if r != rows[best]])
         return Drill(f"{head}\n{body}\nWho has the {word} {column}?\n{lines}",
-                     " ".join([*steps, f"{rows[best]} has the {word}. That is option {label}."]), label)
+                     " ".join([*steps, f"{rows[best]} has the {word}. That is {rows[best]} {label}."]), label)
     if form == 3:
         i, j = rng.sample(range(len(rows)), 2)
         if values[i] < values[j]:
@@ -482,12 +509,12 @@ def record(rng: Random) -> Drill:
     line = f"{p} is {v} {t} at the {place}."
     if form == 0:
         lines, label = pick(rng, place, [r[3] for r in rows] + rng.sample(PLACES, 2))
-        return Drill(f"{text} Where is {p}?\n{lines}", f"{line} That is option {label}.", label)
+        return Drill(f"{text} Where is {p}?\n{lines}", f"{line} That is {place} {label}.", label)
     if form == 1:
         lines, label = pick(rng, t, [r[2] for r in rows] + [f"{rng.choice(ADJECTIVES)} {rng.choice(THINGS)}"])
-        return Drill(f"{text} What does {p} have?\n{lines}", f"{line} That is option {label}.", label)
+        return Drill(f"{text} What does {p} have?\n{lines}", f"{line} That is {t} {label}.", label)
     lines, label = pick(rng, p, [r[0] for r in rows] + rng.sample(NAMES, 1))
-    return Drill(f"{text} Who is {v} {t} at the {place}?\n{lines}", f"{line} That is option {label}.", label)
+    return Drill(f"{text} Who is {v} {t} at the {place}?\n{lines}", f"{line} That is {p} {label}.", label)
 
 
 def match_option(rng: Random) -> Drill:
@@ -502,7 +529,7 @@ def match_option(rng: Random) -> Drill:
     texts = list(dict.fromkeys(make() for _ in range(n)))
     i = rng.randrange(len(texts))
     ask = rng.choice(("Which option says {}?", "Find {} in the list.", "The right one is {}. Which option is it?"))
-    return Drill(f"{ask.format(texts[i])}\n{lettered(texts)}", f"{texts[i]} is wanted. That is option ({chr(65 + i)}).", f"({chr(65 + i)})")
+    return Drill(f"{ask.format(texts[i])}\n{lettered(texts)}", f"That is {texts[i]} ({chr(65 + i)}).", f"({chr(65 + i)})")
 
 
 def row(rng: Random) -> Drill:
@@ -586,12 +613,12 @@ def schedule(rng: Random) -> Drill:
     answer = f"{gap[0]} to {gap[1]}"
     options, label = pick(rng, answer, [f"{a} to {b}" for a, b in spans])
     return Drill(f"The book runs from page {cuts[0]} to {cuts[-1]}. {' '.join(lines)} Which pages are free?\n{options}",
-                 f"{' '.join(steps)} That is option {label}.", label)
+                 f"{' '.join(steps)} That is {answer} {label}.", label)
 
 
 DRILLS: dict[Callable[[Random], Drill], float] = {
-    fact_quantity: 4.0, fact_property: 3.0, fact_difference: 1.0, fact_date: 1.0, story: 2.0,
-    purchase: 1.0, switches: 1.0, registers: 1.5, table: 2.0, record: 1.5, match_option: 1.5,
+    fact_quantity: 4.0, fact_property: 4.0, fact_difference: 1.0, fact_date: 1.0, story: 2.0,
+    purchase: 1.0, switches: 1.0, gates: 1.0, registers: 1.5, table: 2.0, record: 1.5, match_option: 4.0,
     row: 1.0, spelling: 1.0, counting: 1.0, arithmetic: 1.0, sums: 0.7, schedule: 0.7,
 }
 

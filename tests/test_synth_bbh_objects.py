@@ -80,7 +80,7 @@ def test_solver_target_and_derivation_agree(name: str, split: synth.Split) -> No
     for item in made(name, split):
         solution = solved(name, item.text)
         assert solution.answer == item.target == module.derive(item.params)
-        assert solution.rationale.endswith(f"That is option {item.target}.")
+        assert solution.rationale.endswith(f" {item.target}.")
 
 
 @pytest.mark.parametrize(("name", "split"), SPLITS)
@@ -196,7 +196,7 @@ def test_tracking_takes_the_object_held_at_that_moment() -> None:
         "1. Ulf and Vic: Ulf has puce, Vic has drab; now Ulf has drab, Vic has puce. "
         "2. Vic and Wim: Vic has puce, Wim has ecru; now Vic has ecru, Wim has puce. "
         "3. Ulf and Wim: Ulf has drab, Wim has puce; now Ulf has puce, Wim has drab. "
-        "At the end Ulf has puce. That is option (A)."
+        "At the end Ulf has puce ball (A)."
     )
     assert solve_tracking.solve(question.replace("Vic and Wim swap", "Vic and Xan swap")) is None
     assert solve_tracking.solve(question.replace("(C) ecru ball", "(C) lime ball")) is None

@@ -30,9 +30,10 @@ def solve(question: str) -> Solution | None:
     fact = _facts().get(found["it"]) if found else None
     if fact is None or fact.fields["group"] not in labels:
         return None
-    answer = labels[fact.fields["group"]]
+    chosen = fact.fields["group"]
+    answer = labels[chosen]
     return Solution(
-        rationale=f"{fact.statement} That is option {answer}.",
+        rationale=f"{fact.statement} That is {chosen} {answer}.",
         answer=answer,
         knowledge=Knowledge(
             when=f"a question asks which group the {fact.subject} belongs to",

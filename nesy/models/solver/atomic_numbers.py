@@ -42,7 +42,7 @@ def solve(question: str) -> Solution | None:
         return None
     answer = labels[str(count)]
     return Solution(
-        rationale=f"{fact.statement} {steps} That is option {answer}.",
+        rationale=f"{fact.statement} {steps} That is {count} {answer}.",
         answer=answer,
         knowledge=Knowledge(
             when=f"a question counts the particles of an atom of {fact.subject}",

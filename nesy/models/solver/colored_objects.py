@@ -82,7 +82,7 @@ def solve(question: str) -> Solution | None:
     if steps is None or steps[-1] not in labels:
         return None
     answer = labels[steps[-1]]
-    return Solution(" ".join([*steps[:-1], f"That is option {answer}."]), answer, _KNOWLEDGE)
+    return Solution(" ".join([*steps[:-1], f"That is {steps[-1]} {answer}."]), answer, _KNOWLEDGE)
 
 
 def _surface(things: Sequence[_Thing], asked: str) -> list[str] | None:

@@ -85,7 +85,7 @@ def answered(
         return None
     more, day = moved
     answer = labels[written(day)]
-    steps = [*steps, f"Today is {written(today[1])}.", *more, f"That is option {answer}."]
+    steps = [*steps, f"Today is {written(today[1])}.", *more, f"That is {written(day)} {answer}."]
     return Solution(" ".join(steps), answer, knowledge)
 
 

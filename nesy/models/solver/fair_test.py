@@ -62,7 +62,7 @@ def solve(question: str) -> Solution | None:
                 answer = labels[named[0]]
                 return Solution(
                     rationale=f"The question asks which variable was {part}. "
-                    f"The text says: {sentence}. The {named[0]} is option {answer}.",
+                    f"The text says: {sentence}. That is {named[0]} {answer}.",
                     answer=answer,
                     knowledge=_KNOWLEDGE,
                 )

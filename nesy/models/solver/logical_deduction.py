@@ -107,7 +107,7 @@ def solve(question: str) -> Solution | None:
     if steps is None or steps[-1] not in labels:
         return None
     answer = labels[steps[-1]]
-    steps[-1] = f"{places.pop()} is {steps[-1]}. That is option {answer}."
+    steps[-1] = f"{places.pop()} is {steps[-1]} {answer}."
     return Solution(" ".join(steps), answer, _KNOWLEDGE)
 
 

@@ -30,10 +30,11 @@ def solve(question: str) -> Solution | None:
     fact = _facts().get(found["it"]) if found else None
     if fact is None or fact.fields["measures"] not in labels:
         return None
-    answer = labels[fact.fields["measures"]]
+    chosen = fact.fields["measures"]
+    answer = labels[chosen]
     article = fact.statement.split()[0].lower()
     return Solution(
-        rationale=f"{fact.statement} That is option {answer}.",
+        rationale=f"{fact.statement} That is {chosen} {answer}.",
         answer=answer,
         knowledge=Knowledge(
             when=f"a question asks what {article} {fact.subject} measures",

@@ -33,9 +33,10 @@ def solve(question: str) -> Solution | None:
     fact = _facts().get(found["it"]) if found else None
     if fact is None or fact.fields["body"] not in labels:
         return None
-    answer = labels[fact.fields["body"]]
+    chosen = fact.fields["body"]
+    answer = labels[chosen]
     return Solution(
-        rationale=f"{fact.statement} That is option {answer}.",
+        rationale=f"{fact.statement} That is {chosen} {answer}.",
         answer=answer,
         knowledge=Knowledge(
             when=_when(fact),

@@ -100,7 +100,7 @@ def solve(question: str) -> Solution | None:
         if steps is None or steps[-1] not in labels:
             return None
         label = labels[steps[-1]]
-        steps[-1] = f"It is {steps[-1]}. That is option {label}."
+        steps[-1] = f"That is {steps[-1]} {label}."
         return Solution(" ".join(steps), label, _KNOWLEDGE)
     return None
 

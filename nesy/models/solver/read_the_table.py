@@ -50,7 +50,7 @@ def solve(question: str) -> Solution | None:
     if right not in labels:
         return None
     answer = labels[right]
-    return Solution(f"{steps} That is option {answer}.", answer, _KNOWLEDGE)
+    return Solution(f"{steps} That is {right} {answer}.", answer, _KNOWLEDGE)
 
 
 def _extreme(rows: dict[str, int], *, most: bool) -> tuple[str, str]:

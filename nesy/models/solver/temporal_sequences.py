@@ -62,7 +62,7 @@ def solve(question: str) -> Solution | None:
     if len(gaps) != 1 or gaps[0] not in labels:
         return None
     answer = labels[gaps[0]]
-    steps.append(f"That is option {answer}.")
+    steps.append(f"That is {gaps[0][0]} to {gaps[0][1]} {answer}.")
     return Solution(" ".join(steps), answer, _KNOWLEDGE)
 
 

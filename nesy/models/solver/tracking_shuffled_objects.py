@@ -50,7 +50,7 @@ def solve(question: str) -> Solution | None:
         after = f"{one} has {short[held[one]]}, {two} has {short[held[two]]}"
         steps.append(f"{number}. {one} and {two}: {before}; now {after}.")
     answer = labels[held[asked[1]]]
-    steps.append(f"At the end {asked[1]} has {short[held[asked[1]]]}. That is option {answer}.")
+    steps.append(f"At the end {asked[1]} has {held[asked[1]]} {answer}.")
     return Solution(" ".join(steps), answer, _KNOWLEDGE)
 
 

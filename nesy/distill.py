@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nesy import benchmarks, models, prompts, student, train, views
 from nesy.answer import answer
@@ -29,10 +29,7 @@ from nesy.progress import Progress
 from nesy.recipe import Recipe
 from nesy.runs import CachedLM, Completions, Run
 from nesy.scoring import grade
-from nesy.types import LM, Attempt, Completion, Question, Rationale, Sampling
-
-if TYPE_CHECKING:
-    from nesy.types import Example
+from nesy.types import LM, Attempt, Completion, Example, Question, Rationale, Sampling
 
 _PHRASE = "So the answer is"
 _BATCH = 128  # questions whose answers are stored at once
@@ -78,7 +75,6 @@ def distill(recipe: Recipe, folder: Path, kb: Path, progress: Progress) -> Disti
         failures = _failures(recipe, run, stage1, questions, progress)
         extractions = _knowledge(recipe, run, teacher, questions, failures, kb, progress)
         adapter = folder / "adapter"
-        # Knowledge that was edited since is no reason to train what has been trained.
         if run.done("adapter") is None or not (adapter / train.REPORT).is_file():
             augmented = _augmented(recipe, run, kb, questions, lessons, progress)
             init = stage1 if recipe.train.init == "stage1" else None
@@ -356,20 +352,29 @@ def _augmented(
     lessons: Sequence[views.Lesson],
     progress: Progress,
 ) -> list[Example]:
-    """Render the training questions in the views, each with the knowledge that it retrieves."""
+    """Render the training questions in the views, each with the knowledge that it retrieves.
+
+    The examples are recorded: knowledge that is edited later does not change what a training
+    that was interrupted goes on with.
+    """
+    if run.done("retrieval") is not None:
+        return run.read("augmented", Example)
     search = student.load_search(recipe, kb, own=False)
     asked = {lesson.question for lesson in lessons}
     retrieving = [question for question in questions if question.id in asked]
     found = dict(zip((q.id for q in retrieving), search(retrieving), strict=True))
     shown = sum(bool(some) for some in found.values())
     progress.say(f"retrieval: {shown:,} of {len(found):,} training questions are given knowledge")
-    run.finish("retrieval", questions=len(found), with_knowledge=shown)
     shown_with = [
         replace(lesson, entries=tuple(one.entry for one in found[lesson.question]))
         for lesson in lessons
     ]
     shares = recipe.views.model_dump()
-    return views.examples(shown_with, views.recipe({}, shares), seed=recipe.train.seed)
+    made = views.examples(shown_with, views.recipe({}, shares), seed=recipe.train.seed)
+    (run.folder / "augmented.jsonl").unlink(missing_ok=True)
+    run.append("augmented", made)
+    run.finish("retrieval", questions=len(found), with_knowledge=shown)
+    return made
 
 
 def _shortened(text: str) -> str:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _IGNORED = -100
 REPORT = "training.json"
 CURVE = "loss.jsonl"
-_CHECKPOINT = "checkpoint.pt"
+_CHECKPOINT = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,45 +300,58 @@ class _Run:
 
     def _checkpoint(self, losses: list[float]) -> None:
         import torch
+        from safetensors.torch import save_file
 
-        state: dict[str, Any] = {
-            "key": self._key,
-            "losses": losses,
-            "tokens": self.tokens,
-            "seconds": self.seconds,
-            "weights": {name: p.detach() for name, p in self._named.items()},
-            "optimizer": self._optimizer.state_dict(),
-            "random": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-        }
-        part = self._out_dir / (_CHECKPOINT + ".part")
-        torch.save(state, part)
-        part.replace(self._out_dir / _CHECKPOINT)
+        tensors = {"random": torch.get_rng_state()}
+        for number, generator in enumerate(_cuda_states()):
+            tensors[f"cuda/{number}"] = generator
+        for name, parameter in self._named.items():
+            tensors[f"weight/{name}"] = parameter.detach()
+            for part, value in self._optimizer.state[parameter].items():
+                tensors[f"{part}/{name}"] = value
+        figures = {"losses": losses, "tokens": self.tokens, "seconds": self.seconds}
+        part_file = self._out_dir / (_CHECKPOINT + ".part")
+        save_file(tensors, part_file, {"key": self._key, "figures": json.dumps(figures)})
+        part_file.replace(self._out_dir / _CHECKPOINT)
 
     def _resume(self) -> list[float]:
         """Restore the last checkpoint, if there is one; return the losses up to it."""
         import torch
+        from safetensors import safe_open
 
         path = self._out_dir / _CHECKPOINT
         curve = self._out_dir / CURVE
         if not path.is_file():
             curve.unlink(missing_ok=True)
             return []
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        if state["key"] != self._key:
-            raise _other_training(self._out_dir)
-        with torch.no_grad():
+        with safe_open(path, "pt") as state:
+            about = state.metadata()
+            if about["key"] != self._key:
+                raise _other_training(self._out_dir)
             for name, parameter in self._named.items():
-                parameter.copy_(state["weights"][name])
-        self._optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["random"])
-        if state["cuda"]:
-            torch.cuda.set_rng_state_all(state["cuda"])
-        self.tokens, self.seconds = state["tokens"], state["seconds"]
-        losses: list[float] = state["losses"]
+                with torch.no_grad():
+                    parameter.copy_(state.get_tensor(f"weight/{name}"))
+                self._optimizer.state[parameter] = {
+                    part: state.get_tensor(f"{part}/{name}").to(parameter.device)
+                    for part in ("step", "exp_avg", "exp_avg_sq")
+                }
+            torch.set_rng_state(state.get_tensor("random"))
+            cuda = [state.get_tensor(f"cuda/{n}") for n in range(len(_cuda_states()))]
+        if cuda:
+            torch.cuda.set_rng_state_all(cuda)
+        figures = json.loads(about["figures"])
+        self.tokens, self.seconds = figures["tokens"], figures["seconds"]
+        losses: list[float] = figures["losses"]
         kept = curve.read_text("utf-8").splitlines()[: len(losses)]
         _write(curve, "".join(f"{line}\n" for line in kept).encode())
         return losses
+
+
+def _cuda_states() -> list[torch.Tensor]:
+    """States of the random generators of all CUDA devices."""
+    import torch
+
+    return torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
 
 
 def _compute_dtype(name: str, device: str) -> torch.dtype:

@@ -226,7 +226,7 @@ def test_a_persons_edit_survives_a_new_distillation(distilled: Project, tmp_path
     assert pack.read_text("utf-8") == edited
 
 
-@pytest.mark.parametrize("until", ["rationales.jsonl", "mining.jsonl"])
+@pytest.mark.parametrize("until", ["rationales.jsonl", "mining.jsonl", "augmented.jsonl"])
 def test_a_killed_distillation_goes_on(tiny: Path, tmp_path: Path, until: str) -> None:
     made = project(tmp_path / "project", tiny)
     words = made.distilling("runs/one", limit=16)
@@ -248,8 +248,13 @@ def test_a_killed_distillation_goes_on(tiny: Path, tmp_path: Path, until: str) -
         process.wait()
     assert process.returncode == -signal.SIGKILL
     assert not (run / "manifest.json").exists()
-    with (run / until).open("a", encoding="utf-8") as file:
-        file.write('{"question": "cut o')  # what a kill in the middle of a write leaves
+    if until == "augmented.jsonl":  # knowledge edited now is no reason to refuse to go on
+        pack = made.folder / "kb/distilled.yaml"
+        fact = next(iter(made.entries().values())).facts[0]
+        pack.write_text(pack.read_text("utf-8").replace(fact, "A person knows better."), "utf-8")
+    else:
+        with (run / until).open("a", encoding="utf-8") as file:
+            file.write('{"question": "cut o')  # what a kill in the middle of a write leaves
 
     made.nesy(*words)
     assert (run / "manifest.json").is_file()

@@ -200,3 +200,15 @@ def test_ids_are_stable_and_valid() -> None:
 
 def test_no_drafts_are_no_entries() -> None:
     assert extract.entries([], "mine", "teach") == ([], {})
+
+
+def test_facts_that_differ_in_an_operator_are_two_entries() -> None:
+    made, _ = extract.entries(
+        [
+            draft("q1", "percent of a number", ["x % of b is x * b / 100."]),
+            draft("q2", "a number and its percentage", ["x % of b is x + b / 100."]),
+        ],
+        "mine",
+        "teach",
+    )
+    assert len(made) == 2

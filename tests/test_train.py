@@ -172,7 +172,7 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(base: str, tmp_path: Pa
     ]
     assert curves[0] == curves[1]
     assert [line["step"] for line in curves[0]] == list(range(1, 11))
-    assert not (tmp_path / "cut" / "checkpoint.pt").exists()
+    assert not (tmp_path / "cut" / "checkpoint.safetensors").exists()
 
 
 KILLED = """

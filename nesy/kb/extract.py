@@ -137,7 +137,8 @@ def _entry(id_: str, group: Sequence[Draft], teacher: str) -> Entry:
 
 
 def _bare(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.lower()))
+    """The words, numbers and operators of a text, whatever its punctuation and case."""
+    return " ".join(re.findall(r"\w+|[^\w\s.,;:!?'\"]", text.lower()))
 
 
 def _slug(text: str) -> str:

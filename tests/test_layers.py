@@ -26,7 +26,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         *("answer", "views", "train", "benchmarks", "models", "stored"),
         *("contamination", "kb.checks", "kb.index", "kb.encoder", "kb.extract", "kb.search"),
     ),
-    ("student", "tables"),
+    ("student", "tables", "fewshot"),
     ("distill", "evaluate", "compare", "commonsense"),
     ("cli", "cli_kb", "cli_eval", "cli_runs", "cli_ask", "report"),
 )

@@ -11,6 +11,7 @@ import logging
 import shlex
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,16 +43,22 @@ QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="No progress on
 def init(
     folder: Annotated[Path, typer.Argument(help="Project folder to make.")] = Path(),
 ) -> None:
-    """Make a project folder: its own kb/ with the shipped packs, eval/ and runs/."""
+    """Make a project folder: its own kb/ with the shipped packs, eval/ with an example, runs/."""
     for name in ("kb", "eval", "runs"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    copied = 0
-    for source in sorted(resources.builtin("kb").iterdir()):
-        target = folder / "kb" / source.name
-        if source.suffix in (".yaml", ".json") and not target.exists():
-            shutil.copyfile(source, target)
-            copied += 1
+    packs = [p for p in resources.builtin("kb").iterdir() if p.suffix in (".yaml", ".json")]
+    copied = _copied(packs, folder / "kb")
+    _copied(sorted(resources.EXAMPLE.iterdir()), folder / "eval")
     print_line(f"{folder}: kb/ ({copied} files copied), eval/ and runs/ are ready")
+    print_line(f"your own questions: see {folder / 'eval' / 'example.yaml'}")
+
+
+def _copied(sources: Iterable[Path], folder: Path) -> int:
+    """Copy files that are not there yet, and count them."""
+    missing = [source for source in sources if not (folder / source.name).exists()]
+    for source in missing:
+        shutil.copyfile(source, folder / source.name)
+    return len(missing)
 
 
 @app.command()

@@ -15,6 +15,7 @@ from nesy import (
     contamination,
     evaluate,
     fewshot,
+    latex,
     prompts,
     resources,
     stats,
@@ -205,7 +206,16 @@ def _telling(attempts: Sequence[Attempt]) -> str:
 def _remarks(loaded: Sequence[Loaded], attempts: Sequence[Attempt]) -> list[str]:
     remarks = [some.partial for some in loaded if some.partial is not None]
     warning = tables.unparsed_warning(attempts)
-    return [*remarks, *([warning] if warning is not None else [])]
+    if warning is not None:
+        remarks.append(warning)
+    targets = [question.target for some in loaded for question in some.questions]
+    expressions = sum(map(latex.is_expression, targets))
+    if expressions and not latex.installed() and loaded[0].definition.kind == "number":
+        remarks.append(
+            f"{expressions} targets are expressions that were compared as text only; "
+            "pip install 'nesy[math]', then `nesy rescore`"
+        )
+    return remarks
 
 
 def _leak_lines(leaks: Mapping[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HEAVY = ("torch", "transformers", "faiss", "sentence_transformers", "datasets")
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("types", "errors", "numerals"),
+    ("types", "errors", "numerals", "latex"),
     (
         *("resources", "recipe", "prompts", "scoring", "runs", "stats", "facts", "pretrained"),
         *("rows", "progress", "kb", "kb.entry", "kb.store", "kb.merge", "kb.pack", "kb.splice"),

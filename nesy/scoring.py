@@ -53,7 +53,8 @@ def grade(completion: Completion, question: Question) -> Graded:
 
     A number whose target is an expression, as ``2\\sqrt{3}``, is read as text and compared by
     ``nesy.latex``. Without an answer the outcome is ``truncated`` if the completion ended at
-    its limit, else ``unparsed``; so is a wrong number or text that stands at the very end of such a one.
+    its limit, else ``unparsed``; so is a wrong number or text that stands at the very end of
+    such a one.
     """
     text = completion.text
     cut_off = completion.finish == "length"

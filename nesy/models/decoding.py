@@ -145,17 +145,15 @@ class _Taps(LinearAttentionLayer):  # type: ignore[misc]
         self, conv_states: torch.Tensor, state_idx: int = 0, *args: Any, **kwargs: Any
     ) -> torch.Tensor:
         """Append the inputs of a chunk, shape (rows, channels, tokens), and return all."""
+        goes_on = self.has_previous_state[state_idx]
         full: torch.Tensor = super().update_conv_state(conv_states, state_idx, *args, **kwargs)
         if self.ends is not None:
             kept = self.conv_states[state_idx]
-            columns = self.ends[:, None] + torch.arange(kept.shape[-1], device=kept.device)
-            kept.copy_(full.gather(-1, columns[:, None, :].expand(-1, full.shape[1], -1)))
+            size = kept.shape[-1]
+            before = full if goes_on else torch.nn.functional.pad(conv_states, (size, 0))
+            columns = self.ends[:, None] + torch.arange(size, device=kept.device)
+            kept.copy_(before.gather(-1, columns[:, None, :].expand(-1, full.shape[1], -1)))
         return full
-
-    @property
-    def only_convolves(self) -> bool:
-        """Whether the layer has no recurrent state, which pad would change."""
-        return all(state is None for state in self.recurrent_states.values())
 
 
 def _with_room(states: torch.Tensor, length: int) -> torch.Tensor:
@@ -189,8 +187,12 @@ class Decoder:
         self._sdpa = getattr(model.config, "_attn_implementation", None) == "sdpa"
         self._device = model.get_input_embeddings().weight.device
         layers = self._new_cache().layers
-        self._refills = bool(layers) and all(type(x) in (_Room, _Taps) for x in layers)
-        self._shares = self._refills and self._positions
+        kinds = {type(layer) for layer in layers}
+        self._refills = bool(kinds) and kinds <= {_Room, _Taps, LinearAttentionLayer}
+        # A recurrent state can't be taken from before the pad.
+        self._reads_on = self._positions and bool(kinds) and kinds <= {_Room, _Taps}
+        # A convolution would see pad on the left, which a bias makes more than nothing.
+        self._pads_right = self._reads_on and _Taps in kinds
         self._read: tuple[list[int], DynamicCache] | None = None
 
     def run(
@@ -208,7 +210,7 @@ class Decoder:
         ``places`` rows are decoded at a time; at most ``prefill_tokens`` prompt tokens (pad
         included) are read in one pass.
         """
-        queues = deque(_queues(rows, self._shares))
+        queues = deque(_queues(rows, self._reads_on))
         waiting = len(rows)
         state = _State([], None, None)
         while waiting or state.active:
@@ -240,11 +242,10 @@ class Decoder:
 
         The first ``shared`` tokens are the same in all of them.
         """
-        begun = self._beginning(group[0].prompt[:shared]) if shared else None
-        if begun is None:
-            cache, mask, logits = self._read_whole(group)
+        if shared or self._pads_right:
+            cache, mask, logits = self._read_on(group, shared)
         else:
-            cache, mask, logits = self._read_on(group, shared, begun)
+            cache, mask, logits = self._read_whole(group)
         width = mask.shape[1]
         if not state.active or state.cache is None or state.mask is None:
             state.cache, state.mask = cache, mask
@@ -284,21 +285,22 @@ class Decoder:
         logits = self._forward(ids, mask, positions, cache)
         return cache, mask.bool(), logits
 
-    def _beginning(self, ids: list[int]) -> DynamicCache | None:
-        """Read what prompts begin with, once; ``None`` if the model can't go on from there."""
+    def _beginning(self, ids: list[int], rows: int) -> DynamicCache:
+        """Read what the prompts of ``rows`` rows begin with, once while it stays the same."""
+        if not ids:
+            return self._new_cache()
         if self._read is None or self._read[0] != ids:
             read = torch.tensor([ids], device=self._device)
             cache = self._new_cache()
             positions = torch.arange(len(ids), device=self._device)[None]
             self._forward(read, torch.ones_like(read), positions, cache)
             self._read = (ids, cache)
-        cache = self._read[1]
-        if any(isinstance(layer, _Taps) and not layer.only_convolves for layer in cache.layers):
-            return None
+        cache = copy.deepcopy(self._read[1])
+        cache.reorder_cache(torch.zeros(rows, dtype=torch.long, device=self._device))
         return cache
 
     def _read_on(
-        self, group: list[Row], shared: int, begun: DynamicCache
+        self, group: list[Row], shared: int
     ) -> tuple[DynamicCache, torch.Tensor, torch.Tensor]:
         """Read prompts on from their common beginning; returns what ``_read_whole`` returns.
 
@@ -308,8 +310,7 @@ class Decoder:
         rests = [row.prompt[shared:-1] for row in group]
         ends = torch.tensor([len(rest) for rest in rests], device=self._device)
         width = max(len(rest) for rest in rests)
-        cache = copy.deepcopy(begun)
-        cache.reorder_cache(torch.zeros(len(group), dtype=torch.long, device=self._device))
+        cache = self._beginning(group[0].prompt[:shared], len(group))
         if width:
             ids = torch.tensor([rest + [0] * (width - len(rest)) for rest in rests])
             mask = torch.ones((len(group), shared + width), dtype=torch.long)
@@ -323,7 +324,7 @@ class Decoder:
                 layer.ends = None
         shift = width - ends
         for layer in cache.layers:
-            if isinstance(layer, _Room):
+            if isinstance(layer, _Room) and shared + width:
                 layer.align(shift)
         seen = torch.arange(shared + width, device=self._device) >= shift[:, None]
         mask = torch.cat([seen, seen.new_ones((len(group), 1))], dim=1)
@@ -417,8 +418,12 @@ class Decoder:
 
     def _new_cache(self) -> DynamicCache:
         cache = DynamicCache(config=self._model.config)
-        own = {DynamicLayer: _Room, LinearAttentionLayer: _Taps}
-        cache.layers = [own[type(x)]() if type(x) in own else x for x in cache.layers]
+        kinds = getattr(self._model.config.get_text_config(decoder=True), "layer_types", None)
+        for index, layer in enumerate(cache.layers):
+            if type(layer) is DynamicLayer:
+                cache.layers[index] = _Room()
+            elif type(layer) is LinearAttentionLayer and kinds and kinds[index] == "conv":
+                cache.layers[index] = _Taps()
         return cache
 
 

@@ -1,0 +1,154 @@
+"""`nesy eval` against lm-evaluation-harness's HF backend: the same model, prompts and greedy text.
+
+    NESY_DATA=… scripts/bench eval [--items 300] [--repeat 3] [--zero-shot]
+
+Items of GSM8K (5 examples) and BIG-Bench Hard (3), as many of each; `--zero-shot` shows none. The
+harness gets an environment of its own below --work, made on the first call. The two are run in
+turn. Of the harness only `generate_until` is timed, of `nesy eval` the whole stage between
+loading the model and the report: prompts, decoding, grading, storing. Exit 1 if fewer than
+99 % of the completions are the same.
+"""
+
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+SHOTS = {"gsm8k": 5, "bbh": 3}  # what the harness's own tasks show
+SAME = 0.99  # sums in another order tip a near tie now and then
+
+
+def main(words):
+    asked = _arguments(words)
+    asked.work.mkdir(parents=True, exist_ok=True)
+    python = _environment(asked.work / "lm-eval")
+    env = {
+        **os.environ,
+        "OMP_NUM_THREADS": str(asked.threads),
+        "HF_HUB_OFFLINE": "1",
+        "NESY_HOME": str(asked.work / "home"),
+        "PYTHONPATH": str(ROOT),
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+    rates = {"harness": [], "nesy": []}
+    for turn in range(asked.repeat):
+        seconds, texts = _nesy(asked, env)
+        theirs = _harness(asked, env, python)
+        for name, took in (("nesy", seconds), ("harness", theirs["seconds"])):
+            rates[name].append(len(texts) / took)
+        print(
+            f"turn {turn + 1}: {len(texts)} questions, harness {rates['harness'][-1]:.2f}/s, "
+            f"nesy {rates['nesy'][-1]:.2f}/s",
+            flush=True,
+        )
+    other = sorted(id_ for id_, text in texts.items() if theirs["texts"][id_] != text)
+    same = 1 - len(other) / len(texts)
+    ratio = statistics.median(rates["nesy"]) / statistics.median(rates["harness"])
+    print(f"the same completions: {len(texts) - len(other)} of {len(texts)} ({same:.1%})")
+    if other:
+        print(f"not the same: {', '.join(other)}")
+    print(f"questions per second, nesy / harness: {ratio:.2f} (median of {asked.repeat})")
+    return 0 if same >= SAME else 1
+
+
+def _arguments(words):
+    parser = argparse.ArgumentParser("scripts/bench eval", description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default=str(ROOT / "nesy/models/tiny"), help="a local folder")
+    parser.add_argument("--items", type=int, default=300, help="half of each benchmark")
+    parser.add_argument("--zero-shot", action="store_true")
+    parser.add_argument("--max-tokens", type=int, default=256)
+    parser.add_argument("--batch-size", default="64", help="of the harness; auto is 64 at most")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "nesy-bench")
+    return parser.parse_args(words)
+
+
+def _environment(folder):
+    """The Python of the harness, installed with this project's versions of what both use."""
+    python = folder / "bin/python"
+    if not (folder / "installed").is_file():
+        print(f"installing lm-evaluation-harness into {folder}", flush=True)
+        venv.create(folder, with_pip=True)
+        wanted = ["lm_eval", "torch", "transformers", "accelerate"]
+        pip = [python, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", *wanted]
+        subprocess.run(pip, check=True)
+        (folder / "installed").touch()
+    return python
+
+
+def _nesy(asked, env):
+    """Run the commands; return seconds and completions, and leave the prompts for the harness."""
+    seconds, texts, rows = 0.0, {}, []
+    for benchmark, shots in SHOTS.items():
+        out = asked.work / benchmark
+        command = [
+            *(sys.executable, "-c", "from nesy.cli import main; main()", "eval"),
+            *("--benchmark", benchmark, "--model", asked.model, "--no-resume"),
+            *("--limit", str(asked.items // 2), "--max-tokens", str(asked.max_tokens)),
+            *("--num-fewshot", str(0 if asked.zero_shot else shots), "--output-dir", out),
+        ]
+        done = subprocess.run(command, env=env, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(done.stderr)
+        took = re.search(r"model: [\d,]+ questions in ([\d.]+) s", done.stderr)
+        seconds += float(took[1])
+        made = _rendered(out, benchmark, asked)
+        rows += made
+        held = map(json.loads, (out / "attempts.model.jsonl").read_text("utf-8").splitlines())
+        texts |= {one["question"]: one["completion"]["text"] for one in held}
+    prompts = "".join(json.dumps(row) + "\n" for row in rows)
+    (asked.work / "prompts.jsonl").write_text(prompts, "utf-8")
+    return seconds, texts
+
+
+def _rendered(out, benchmark, asked):
+    """The prompts that were answered, rendered again and checked by their hash."""
+    from nesy import benchmarks, fewshot, pretrained, prompts
+    from nesy.answer import prepare
+    from nesy.runs import Run, messages_sha
+    from nesy.types import Attempt, Question
+
+    run = Run.open(out)
+    questions = run.read("questions", Question)
+    examples = None
+    if not asked.zero_shot:
+        pool = benchmarks.load(benchmark, "train")
+        examples = fewshot.examples(pool, SHOTS[benchmark], 0)
+    prompt = prompts.load("student" if asked.zero_shot else fewshot.PROMPT)
+    sha = {attempt.question: attempt.prompt_sha for attempt in run.read("attempts.model", Attempt)}
+    tokenizer = pretrained.load_tokenizer(asked.model)
+    rows = []
+    for one in prepare(questions, prompt, None, examples):
+        assert messages_sha(one.messages) == sha[one.question.id], one.question.id
+        rows.append(
+            {
+                "id": one.question.id,
+                "text": pretrained.prompt_text(tokenizer, one.messages)[0],
+                "ids": pretrained.prompt_ids(tokenizer, one.messages),
+                "stop": list(prompt.stop),
+            }
+        )
+    return rows
+
+
+def _harness(asked, env, python):
+    out = asked.work / "harness.json"
+    command = [python, HERE / "_harness.py", asked.model, asked.work / "prompts.jsonl", out]
+    done = subprocess.run(
+        [*command, asked.batch_size, str(asked.max_tokens)],
+        env={**env, "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        sys.exit(done.stderr)
+    return json.loads(out.read_text("utf-8"))

@@ -144,7 +144,7 @@ def measure(asked: Asked, progress: Progress) -> Measured:
             full=_full(loaded),
             made=ablation,
             contamination=leaks,
-            notes=[*remarks, *_leak_lines(leaks)],
+            notes=remarks,
             kb=None if asked.kb is None else store.load(asked.kb).sha,
         )
         run.write_json("report", report)
@@ -359,18 +359,17 @@ def _contamination(
     asked: Asked, recipe: Recipe, questions: list[Question], attempts: list[Attempt]
 ) -> dict[str, Any]:
     """Look for the test questions in the knowledge base and in the training rationales."""
-    texts: dict[str, list[str]] = {}
+    entries = {} if asked.kb is None else dict(store.load(asked.kb).entries)
+    texts = {id_: contamination.entry_parts(entry) for id_, entry in entries.items()}
     encoder = None
-    if asked.kb is not None:
-        texts |= {
-            entry.id: contamination.entry_parts(entry)
-            for entry in store.load(asked.kb).entries.values()
-        }
-        if recipe.knowledge.mode != "bm25":
-            encoder = load_encoder(recipe.knowledge.encoder)
+    if asked.kb is not None and recipe.knowledge.mode != "bm25":
+        encoder = load_encoder(recipe.knowledge.encoder)
     rationales = [] if asked.run is None else Run.open(asked.run).read("rationales", Rationale)
     by_entries = contamination.overlaps(texts, questions, encoder)
     by_rationales = contamination.overlaps({r.question: [r.text] for r in rationales}, questions)
+    # An entry that states the fact which a question rests on is knowledge, not a leak.
+    asked_for = {question.id: evaluate.statements(question) for question in questions}
+    by_entries = [o for o in by_entries if not asked_for[o.question] & {*entries[o.source].facts}]
     found = [*by_entries, *by_rationales]
     everything, clean = contamination.without(attempts, found)
     return {

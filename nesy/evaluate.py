@@ -225,6 +225,11 @@ def oracle(entries: Sequence[Entry]) -> Search:
     return search
 
 
+def statements(question: Question) -> frozenset[str]:
+    """Return the facts that a question of the embedded benchmarks rests on, as sentences."""
+    return frozenset(map(_statement, question.facts))
+
+
 def _statement(fact: str) -> str:
     known = {row.id: row.statement for row in facts.table(fact.partition(".")[0])}
     if fact not in known:
@@ -270,17 +275,19 @@ def document(
         rule: sum(f.accuracy for f in made_.values()) / max(1, len(made_))
         for rule, made_ in (("lenient", lenient), ("strict", strict))
     }
+    results = {
+        name: {
+            "alias": name,
+            "acc,strict": exact.accuracy,
+            "acc_stderr,strict": exact.error,
+            "acc,lenient": easy.accuracy,
+            "acc_stderr,lenient": easy.error,
+        }
+        for name, (easy, exact) in rows.items()
+    }
     return {
-        "results": {
-            name: {
-                "alias": name,
-                "acc,strict": exact.accuracy,
-                "acc_stderr,strict": exact.error,
-                "acc,lenient": easy.accuracy,
-                "acc_stderr,lenient": easy.error,
-            }
-            for name, (easy, exact) in rows.items()
-        },
+        "results": results,
+        "groups": {benchmark: results[benchmark]} if len(lenient) > 1 else {},
         "group_subtasks": {name: [] for name in rows if name != benchmark}
         | {benchmark: [name for name in rows if name != benchmark]},
         "configs": {name: {"task": name, "num_fewshot": fewshot} for name in rows},

@@ -243,7 +243,10 @@ def _leaks(run: Run) -> list[dict[str, Any]]:
 def _curves(folder: Path) -> list[Curve]:
     """Read the loss curves that trainings left below a folder, each as one SVG path."""
     made = []
-    for file in sorted(folder.glob("*/loss.jsonl")):
+    order = list(Run.open(folder).read_json("stages") or {})
+    files = sorted(folder.glob("*/loss.jsonl"))
+    files.sort(key=lambda f: order.index(f.parent.name) if f.parent.name in order else len(order))
+    for file in files:
         losses = [step.loss for step in read_records(file, Step)]
         if not losses:
             continue

@@ -177,6 +177,7 @@ def test_report_document() -> None:
     assert report["results"]["b"]["acc_stderr,lenient"] == pytest.approx((0.75 * 0.25 / 19) ** 0.5)
     assert report["n-samples"]["b_t0"] == {"original": 250, "effective": 10}
     assert report["group_subtasks"]["b"] == ["b_t0", "b_t1"]
+    assert report["groups"] == {"b": report["results"]["b"]}
     assert report["nesy"]["macro"]["lenient"] == pytest.approx(0.75)
     assert report["nesy"]["tokens"] == {"prompt": 80, "completion": 100}
     assert report["nesy"]["seed"] == 3

@@ -130,19 +130,21 @@ def measure(asked: Asked, progress: Progress) -> Measured:
                     batch=_BATCH,
                     examples=examples,
                 )
-        main = [made[name] for name, cell in _cells(asked).items() if cell.shown != "right entry"]
+        told = [name for name, cell in _cells(asked).items() if cell.shown != "right entry"][-1]
+        main = made[told]
         ablation = stats.ablation(made, evaluate.groups(questions)) if asked.ablate else None
-        leaks = _contamination(asked, recipe, questions, main[-1])
-        remarks = _remarks(loaded, main[-1])
+        leaks = _contamination(asked, recipe, questions, main)
+        remarks = _remarks(loaded, main)
         if aside is not None:
             remarks.append(f"the earlier records were moved to {resources.shown(aside)}/")
         report = evaluate.document(
             asked.benchmark,
-            main[-1],
+            main,
             config={"batch_size": asked.batch_size, **json.loads(_settings(asked, recipe))},
             fewshot=asked.fewshot,
             full=_full(loaded),
             made=ablation,
+            cell=told,
             contamination=leaks,
             notes=remarks,
             kb=None if asked.kb is None else store.load(asked.kb).sha,
@@ -151,11 +153,11 @@ def measure(asked: Asked, progress: Progress) -> Measured:
         run.write_manifest({"benchmark": asked.benchmark, "questions": len(questions)})
     return Measured(
         run.folder,
-        main[-1],
+        main,
         ablation,
         report,
         [*remarks, *_leak_lines(leaks)],
-        _telling(main[-1]),
+        _telling(main),
     )
 
 
@@ -187,7 +189,12 @@ def grade_stored(path: Path, asked: Asked) -> Measured:
         "tasks": list(asked.tasks),
     }
     report = evaluate.document(
-        asked.benchmark, graded.attempts, config=settings, full=_full([loaded]), notes=remarks
+        asked.benchmark,
+        graded.attempts,
+        config=settings,
+        full=_full([loaded]),
+        cell=None,
+        notes=remarks,
     )
     if asked.output_dir is not None:
         with Run.create(asked.output_dir, json.dumps(settings, indent=2) + "\n") as run:

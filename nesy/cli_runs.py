@@ -53,10 +53,9 @@ def rescore(
 ) -> None:
     """Grade a run's stored completions again, after a rule of grading changed."""
     from nesy import evaluate
-    from nesy.runs import Run
 
     changed = []
-    for name, (before, after) in evaluate.rescore(Run.open(folder)).items():
+    for name, (before, after) in evaluate.rescore(folder).items():
         for old, new in zip(before, after, strict=True):
             if (old.outcome, old.outcome_strict) != (new.outcome, new.outcome_strict):
                 changed.append(

@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from nesy import facts, resources, scoring, stats
@@ -17,12 +18,15 @@ from nesy.answer import Examples, Prepared, Search, attempt, prepare
 from nesy.errors import InputError
 from nesy.kb.entry import Entry
 from nesy.prompts import Prompt
-from nesy.runs import Run, finished, messages_sha
+from nesy.runs import MANIFEST, RECIPE, Run, finished, messages_sha
 from nesy.stats import Ablation, Figures
 from nesy.types import LM, Attempt, Hit, Question, Sampling
 
 Progress = Callable[[int, int], None]
 """Called with the number of questions answered and their total."""
+
+
+_FROM_ATTEMPTS = ("macro", "tasks", "retrieval", "tokens", "ablation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +307,7 @@ def document(
         },
         "config": dict(config),
         "nesy": {
+            "benchmark": benchmark,
             "macro": macro,
             "tasks": {
                 name: {"lenient": _figures(easy), "strict": _figures(exact)}
@@ -356,23 +361,63 @@ def retrieval(attempts: Sequence[Attempt]) -> dict[str, Any]:
     }
 
 
-def rescore(run: Run) -> dict[str, tuple[list[Attempt], list[Attempt]]]:
+def rescore(folder: Path) -> dict[str, tuple[list[Attempt], list[Attempt]]]:
     """Grade a run's completions again under the present rules; no model is asked.
 
     Returns, by name of the records, the attempts as they were and as they are now; attempts
-    whose grade changed are appended, so the old ones stay readable.
+    whose grade changed are appended, so the old ones stay readable, and ``report.json`` is
+    written anew.
 
     Raises:
-        InputError: an attempt's question is not in the run's ``questions.jsonl``.
+        InputError: no run there, another process is writing it, or an attempt's question is
+            not in its ``questions.jsonl``.
     """
-    asked = {question.id: question for question in run.read("questions", Question)}
-    both = {}
-    for cell in cells(run):
-        before = latest(run, cell)
-        after = [_graded_again(run, attempt, asked) for attempt in before]
-        run.append(records(cell), [a for a, b in zip(after, before, strict=True) if a != b])
-        both[records(cell)] = (before, after)
+    Run.open(folder)
+    with Run.create(folder, resources.read_text(folder / RECIPE)) as run:
+        asked = {question.id: question for question in run.read("questions", Question)}
+        both = {}
+        for cell in cells(run):
+            before = latest(run, cell)
+            after = [_graded_again(run, attempt, asked) for attempt in before]
+            run.append(records(cell), [a for a, b in zip(after, before, strict=True) if a != b])
+            both[records(cell)] = (before, after)
+        report, manifest = run.read_json("report"), run.read_json(MANIFEST.removesuffix(".json"))
+        if report is not None:
+            run.write_json("report", _renewed(report, run, list(asked.values())))
+        if manifest is not None:
+            run.write_manifest({key: manifest[key] for key in manifest if key != "files"})
     return both
+
+
+def _renewed(report: Mapping[str, Any], run: Run, questions: Sequence[Question]) -> dict[str, Any]:
+    """Build a run's report anew from its attempts; what they do not decide stays."""
+    own = report["nesy"]
+    if "cell" not in own:
+        raise InputError(
+            f"{resources.shown(run.folder)}/report.json is of an older version; the attempts are "
+            "graded again, for the report run `nesy eval` again"
+        )
+    made = {cell: latest(run, cell) for cell in cells(run)}
+    main = made[own["cell"]]
+    named = {cell: attempts for cell, attempts in made.items() if cell is not None}
+    stays = {key: own[key] for key in own if key not in _FROM_ATTEMPTS}
+    if "contamination" in own:
+        leaked = {one["question"] for one in own["contamination"]["found"]}
+        clean = [attempt for attempt in main if attempt.question not in leaked]
+        stays["contamination"] = {
+            **own["contamination"],
+            "with": stats.figures(main).accuracy,
+            "without": stats.figures(clean).accuracy,
+        }
+    return document(
+        own["benchmark"],
+        main,
+        config=report["config"],
+        fewshot=next(iter(report["n-shot"].values())),
+        full={name: counts["original"] for name, counts in report["n-samples"].items()},
+        made=None if own["ablation"] is None else stats.ablation(named, groups(questions)),
+        **{key: value for key, value in stays.items() if key != "benchmark"},
+    )
 
 
 def _graded_again(run: Run, attempt: Attempt, asked: Mapping[str, Question]) -> Attempt:

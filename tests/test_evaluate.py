@@ -226,7 +226,8 @@ def test_rescore_grades_stored_completions_again(run: Run) -> None:
         "unparsed",
     )
     run.append("attempts", [stale])
-    before, after = rescore(run)["attempts"]
+    run.close()
+    before, after = rescore(run.folder)["attempts"]
     assert sum(a.outcome == "unparsed" for a in before) == 1
     assert all(a.outcome == "correct" for a in after)
     assert all(a.outcome == "correct" for a in latest(run))

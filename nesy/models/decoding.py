@@ -21,7 +21,10 @@ from random import Random
 from typing import Any
 
 import torch
+from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.cache_utils import DynamicCache, DynamicLayer, LinearAttentionLayer
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
 
 from nesy.errors import ModelError
 from nesy.models.calculator import Calculator, Desk
@@ -29,6 +32,8 @@ from nesy.types import Finish
 
 _SPARE = 128  # columns of room that a cache gets at a time
 _CUT = 16  # columns of common pad from which on they are cut off
+_STEPS = "nesy-steps"  # name of the attention below
+_SPECIAL = ("position_bias", "softcap", "s_aux", "cache")  # what only PyTorch's attention takes
 _SHARED = 32  # leading tokens that prompts must have in common to be read once for all of them
 
 
@@ -164,6 +169,37 @@ def _with_room(states: torch.Tensor, length: int) -> torch.Tensor:
     return buffer
 
 
+def _attend(
+    module: Any,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    **more: Any,
+) -> tuple[torch.Tensor, None]:
+    """PyTorch's attention, but the last tokens of the rows by two products on the cached heads.
+
+    That takes a third of the time on a CPU, where PyTorch's is made for many queries a row.
+    """
+    plain = attention_mask is not None and attention_mask.shape[1] == 1
+    if query.shape[2] > 1 or not plain or any(more.get(name) is not None for name in _SPECIAL):
+        made: tuple[torch.Tensor, None] = sdpa_attention_forward(
+            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **more
+        )
+        return made
+    rows, heads, _, size = query.shape
+    scale = size**-0.5 if scaling is None else scaling
+    scores = (query * scale).reshape(rows, key.shape[1], -1, size) @ key.transpose(2, 3)
+    if attention_mask is not None and attention_mask.dtype == torch.bool:
+        scores = scores.masked_fill(~attention_mask, -math.inf)
+    elif attention_mask is not None:
+        scores = scores + attention_mask
+    seen = scores.softmax(-1) @ value
+    return seen.reshape(rows, 1, heads, size), None
+
+
 class Decoder:
     """Completes token sequences with one model."""
 
@@ -184,8 +220,12 @@ class Decoder:
         self._calculator = calculator
         self._positions = "position_ids" in accepted
         self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in accepted else {}
-        self._sdpa = getattr(model.config, "_attn_implementation", None) == "sdpa"
         self._device = model.get_input_embeddings().weight.device
+        self._sdpa = getattr(model.config, "_attn_implementation", None) == "sdpa"
+        if self._sdpa and self._device.type == "cpu":
+            AttentionInterface.register(_STEPS, _attend)
+            AttentionMaskInterface.register(_STEPS, sdpa_mask)
+            model.set_attn_implementation(_STEPS)
         layers = self._new_cache().layers
         kinds = {type(layer) for layer in layers}
         self._refills = bool(kinds) and kinds <= {_Room, _Taps, LinearAttentionLayer}

@@ -44,13 +44,14 @@ def test_the_harness_gets_the_prompts_that_were_answered(tmp_path: Path) -> None
     env = {
         **os.environ,
         "NESY_HOME": str(tmp_path / "home"),
+        "NESY_STAGE": str(tmp_path / "stage.json"),
         "PYTHONPATH": str(ROOT),
         "HF_HUB_OFFLINE": "1",
         "OMP_NUM_THREADS": "1",
     }
     seconds, texts = bench._nesy(asked, env)
     rows = [json.loads(line) for line in (tmp_path / "prompts.jsonl").read_text().splitlines()]
-    assert seconds > 0
+    assert min(seconds) > 0
     assert {row["id"] for row in rows} == set(texts)
     assert len(rows) == 2
     for row in rows:

@@ -5,7 +5,8 @@
 Items of GSM8K (5 examples) and BIG-Bench Hard (3), as many of each; `--zero-shot` shows none. The
 harness gets an environment of its own below --work, made on the first call. The two are run in
 turn. Of the harness only `generate_until` is timed, of `nesy eval` the whole stage between
-loading the model and the report: prompts, decoding, grading, storing. Completions that differ
+loading the model and the report: prompts, decoding, grading, storing. CPU seconds tell the same
+on a machine that is busy with other things; --threads 1 keeps waiting out of them. Completions that differ
 are asked of the harness again one by one, without the pad that a batch brings. Exit 1 if more
 than 1 % of the completions still differ.
 """
@@ -13,7 +14,6 @@ than 1 % of the completions still differ.
 import argparse
 import json
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -36,18 +36,19 @@ def main(words):
         "OMP_NUM_THREADS": str(asked.threads),
         "HF_HUB_OFFLINE": "1",
         "NESY_HOME": str(asked.work / "home"),
+        "NESY_STAGE": str(asked.work / "stage.json"),
         "PYTHONPATH": str(ROOT),
         "TOKENIZERS_PARALLELISM": "false",
     }
-    rates = {"harness": [], "nesy": []}
+    wall, cpu = [], []
     for turn in range(asked.repeat):
-        seconds, texts = _nesy(asked, env)
+        ours, texts = _nesy(asked, env)
         theirs = _harness(asked, env, python, asked.work / "prompts.jsonl", asked.batch_size)
-        for name, took in (("nesy", seconds), ("harness", theirs["seconds"])):
-            rates[name].append(len(texts) / took)
+        wall.append(theirs["seconds"][0] / ours[0])
+        cpu.append(theirs["seconds"][1] / ours[1])
         print(
-            f"turn {turn + 1}: {len(texts)} questions, harness {rates['harness'][-1]:.2f}/s, "
-            f"nesy {rates['nesy'][-1]:.2f}/s",
+            f"turn {turn + 1}: {len(texts)} questions; questions per second (and per CPU second): "
+            f"harness {_rates(texts, theirs['seconds'])}, nesy {_rates(texts, ours)}",
             flush=True,
         )
     other = sorted(id_ for id_, text in texts.items() if theirs["texts"][id_] != text)
@@ -57,9 +58,15 @@ def main(words):
         still = [id_ for id_ in other if alone[id_] != texts[id_]]
         print(f"  of the others {len(other) - len(still)} are the same without a batch's pad")
         other = still
-    ratio = statistics.median(rates["nesy"]) / statistics.median(rates["harness"])
-    print(f"questions per second, nesy / harness: {ratio:.2f} (median of {asked.repeat})")
+    print(
+        f"nesy / harness: {statistics.median(wall):.2f} times the questions per second, "
+        f"{statistics.median(cpu):.2f} times per CPU second (median of {asked.repeat})"
+    )
     return 0 if len(other) <= MAY_DIFFER * len(texts) else 1
+
+
+def _rates(texts, seconds):
+    return f"{len(texts) / seconds[0]:.2f} ({len(texts) / seconds[1]:.2f})"
 
 
 def _arguments(words):
@@ -90,11 +97,11 @@ def _environment(folder):
 
 def _nesy(asked, env):
     """Run the commands; return seconds and completions, and leave the prompts for the harness."""
-    seconds, texts, rows = 0.0, {}, []
+    seconds, texts, rows = [0.0, 0.0], {}, []
     for benchmark, shots in SHOTS.items():
         out = asked.work / benchmark
         command = [
-            *(sys.executable, "-c", "from nesy.cli import main; main()", "eval"),
+            *(sys.executable, HERE / "_stage.py", "eval", "--quiet"),
             *("--benchmark", benchmark, "--model", asked.model, "--no-resume"),
             *("--limit", str(asked.items // 2), "--max-tokens", str(asked.max_tokens)),
             *("--num-fewshot", str(0 if asked.zero_shot else shots), "--output-dir", out),
@@ -102,8 +109,8 @@ def _nesy(asked, env):
         done = subprocess.run(command, env=env, capture_output=True, text=True)
         if done.returncode:
             sys.exit(done.stderr)
-        took = re.search(r"model: [\d,]+ questions in ([\d.]+) s", done.stderr)
-        seconds += float(took[1])
+        took = json.loads((asked.work / "stage.json").read_text("utf-8"))
+        seconds = [a + b for a, b in zip(seconds, took, strict=True)]
         made = _rendered(out, benchmark, asked)
         rows += made
         held = map(json.loads, (out / "attempts.model.jsonl").read_text("utf-8").splitlines())

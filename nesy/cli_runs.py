@@ -30,13 +30,16 @@ def compare(
 
     attempts = {name: comparing.read(name) for name in runs}
     made = comparing.compare_many(attempts, "strict" if strict else "lenient")
+    places = {name: comparing.lines(name) for name in runs}
     if as_json:
-        typer.echo(json.dumps(comparing.document(made), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(comparing.document(made, places), indent=2, ensure_ascii=False))
     else:
         for one in made:
             tables.console().print(comparing.table(one))
             for title, ids in (("wins", one.wins), ("losses", one.losses)):
-                typer.echo(f"{title}: {', '.join(ids) if ids else 'none'}")
+                typer.echo(f"{title}: {len(ids) or 'none'}")
+                for id_ in ids:
+                    typer.echo(f"  {id_}  {places[one.first][id_]}  {places[one.second][id_]}")
             unpaired = one.only_first + one.only_second
             if unpaired:
                 typer.echo(f"{unpaired} questions are in one of the two only and are left out")
@@ -50,10 +53,9 @@ def rescore(
 ) -> None:
     """Grade a run's stored completions again, after a rule of grading changed."""
     from nesy import evaluate
-    from nesy.runs import Run
 
     changed = []
-    for name, (before, after) in evaluate.rescore(Run.open(folder)).items():
+    for name, (before, after) in evaluate.rescore(folder).items():
         for old, new in zip(before, after, strict=True):
             if (old.outcome, old.outcome_strict) != (new.outcome, new.outcome_strict):
                 changed.append(

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from rich.table import Table
 
-from nesy import stats, tables
+from nesy import resources, stats, tables
 from nesy.errors import InputError
 from nesy.runs import read_records
 from nesy.stats import Pair, Rule
@@ -147,6 +147,22 @@ def read(where: str) -> list[Attempt]:
     Raises:
         InputError: nothing there, or a folder of several cells and none was named.
     """
+    held = read_records(_file(where), Attempt)
+    return list({attempt.question: attempt for attempt in held}.values())
+
+
+def lines(where: str) -> dict[str, str]:
+    """Return ``file:line`` of each question's attempt, to look it up.
+
+    Raises:
+        InputError: as ``read``.
+    """
+    path = _file(where)
+    held = enumerate(read_records(path, Attempt), 1)
+    return {a.question: f"{resources.shown(path)}:{number}" for number, a in held}
+
+
+def _file(where: str) -> Path:
     path, cell = Path(where), ""
     if not path.exists() and ":" in where:
         head, _, cell = where.rpartition(":")
@@ -165,7 +181,7 @@ def read(where: str) -> list[Attempt]:
         path = files[known.index(cell)] if cell in known else files[0]
     if not path.is_file():
         raise InputError(f"{where}: no such run or file")
-    return list({attempt.question: attempt for attempt in read_records(path, Attempt)}.values())
+    return path
 
 
 def table(made: Comparison) -> Table:
@@ -190,9 +206,23 @@ def table(made: Comparison) -> Table:
     return drawn
 
 
-def document(made: Sequence[Comparison]) -> dict[str, Any]:
-    """Return comparisons as plain JSON values."""
-    return {"comparisons": [asdict(one) for one in made]}
+def document(made: Sequence[Comparison], places: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """Return comparisons as plain JSON values, with where each win and loss can be read.
+
+    ``places`` gives ``file:line`` by run and question, see ``lines``.
+    """
+    return {
+        "comparisons": [
+            {
+                **asdict(one),
+                "links": {
+                    question: [places[one.first][question], places[one.second][question]]
+                    for question in (*one.wins, *one.losses)
+                },
+            }
+            for one in made
+        ]
+    }
 
 
 def _by_question(attempts: Sequence[Attempt], name: str) -> dict[str, Attempt]:

@@ -10,19 +10,23 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from nesy import facts, scoring, stats
-from nesy.answer import Search, answer, prepare
+from nesy import facts, resources, scoring, stats
+from nesy.answer import Examples, Prepared, Search, attempt, prepare
 from nesy.errors import InputError
 from nesy.kb.entry import Entry
 from nesy.prompts import Prompt
-from nesy.runs import Run, messages_sha
+from nesy.runs import MANIFEST, RECIPE, Run, finished, messages_sha
 from nesy.stats import Ablation, Figures
 from nesy.types import LM, Attempt, Hit, Question, Sampling
 
 Progress = Callable[[int, int], None]
 """Called with the number of questions answered and their total."""
+
+
+_FROM_ATTEMPTS = ("macro", "tasks", "retrieval", "tokens", "ablation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,32 +58,50 @@ def evaluate(
     *,
     cell: str | None = None,
     batch: int = 64,
+    examples: Examples | None = None,
 ) -> list[Attempt]:
     """Answer questions, longest first, and return their attempts in the questions' order.
 
     ``cell`` names this setting in an ablation; its attempts go to ``attempts.<cell>.jsonl``,
     without one to ``attempts.jsonl``. Every ``batch`` attempts are stored at once.
+    ``examples`` gives the worked examples to show before a question.
 
     Raises:
-        InputError: the run holds attempts of another model or sampling under this name.
+        InputError: the run holds attempts of another model, prompt or sampling under this name.
         ModelError: the model could not answer; what was answered before is kept.
     """
     name = records(cell)
-    done = {} if run is None else _kept(run, name, questions, lm, prompt, sampling, search)
-    waiting = [question for question in questions if question.id not in done]
+    waiting, done = list(questions), dict[str, Attempt]()
+    if run is not None:
+        _same_conditions(run, name, lm, prompt, sampling, search)
+        _note_questions(run, questions)
+        done = _kept(run, name, prepare(_stored(run, name, questions), prompt, search, examples))
+        waiting = [question for question in questions if question.id not in done]
     waiting.sort(key=lambda question: -len(question.text))
+    entries: dict[str, Shown] = {}
+    asked = prepare(waiting, prompt, _noting(search, entries), examples)
+    if run is not None:
+        run.append("entries", _new(run, entries))
     if on_progress is not None:
-        on_progress(len(questions) - len(waiting), len(questions))
-    for first in range(0, len(waiting), batch):
-        some = waiting[first : first + batch]
-        entries: dict[str, Shown] = {}
-        made = answer(some, lm, prompt, sampling, _noting(search, entries))
+        on_progress(len(done), len(questions))
+    fresh: list[Attempt] = []
+
+    def store() -> None:
         if run is not None:
-            run.append("entries", _new(run, entries))
-            run.append(name, made)
-        done |= {attempt.question: attempt for attempt in made}
+            run.append(name, fresh)
+        done.update({one.question: one for one in fresh})
+        fresh.clear()
         if on_progress is not None:
-            on_progress(len(questions) - len(waiting) + first + len(some), len(questions))
+            on_progress(len(done), len(questions))
+
+    try:
+        for index, completion in finished(lm, [one.messages for one in asked], sampling, batch):
+            fresh.append(attempt(asked[index], completion))
+            if len(fresh) == batch:
+                store()
+    finally:  # what came before a failure is kept
+        if fresh:
+            store()
     return [done[question.id] for question in questions]
 
 
@@ -99,20 +121,15 @@ def cells(run: Run) -> list[str | None]:
     return [None if name == "attempts" else name.removeprefix("attempts.") for name in begun]
 
 
-def _kept(
-    run: Run,
-    name: str,
-    questions: Sequence[Question],
-    lm: LM,
-    prompt: Prompt,
-    sampling: Sampling,
-    search: Search | None,
-) -> dict[str, Attempt]:
-    """Return the stored attempts that still answer what would be asked now."""
+def _same_conditions(
+    run: Run, name: str, lm: LM, prompt: Prompt, sampling: Sampling, search: Search | None
+) -> None:
+    """Write down how a cell is answered, or see that it is answered as it was begun."""
     conditions = {
         "model": lm.name,
         "fingerprint": lm.fingerprint,
         "prompt": prompt.name,
+        "prompt_sha": prompt.sha,
         "sampling": json.loads(json.dumps(asdict(sampling))),
         "knowledge": search is not None,
     }
@@ -121,18 +138,44 @@ def _kept(
     if known is not None and known != conditions:
         changed = ", ".join(key for key in conditions if known.get(key) != conditions[key])
         raise InputError(
-            f"{run.folder}/{name}.jsonl holds attempts made with another {changed}; "
-            "choose another --output-dir, or --no-resume"
+            f"{resources.shown(run.folder)}/{name}.jsonl holds attempts made with another "
+            f"{changed}; choose another --output-dir, or --no-resume to begin anew"
         )
     if known is None:
         run.write_json("conditions", {**begun, name: conditions})
+
+
+def keep(
+    run: Run,
+    questions: Sequence[Question],
+    attempts: Sequence[Attempt],
+    conditions: Mapping[str, Any],
+) -> None:
+    """Write attempts that were made elsewhere into a run, those that it does not hold yet."""
+    answered = {attempt.question for attempt in attempts}
+    run.write_json("conditions", {records(None): dict(conditions)})
+    _note_questions(run, [question for question in questions if question.id in answered])
+    held = {attempt.question: attempt for attempt in latest(run)}
+    run.append(records(None), [a for a in attempts if held.get(a.question) != a])
+
+
+def _note_questions(run: Run, questions: Sequence[Question]) -> None:
     have = {question.id for question in run.read("questions", Question)}
     run.append("questions", [question for question in questions if question.id not in have])
+
+
+def _stored(run: Run, name: str, questions: Sequence[Question]) -> list[Question]:
+    """Return the questions that have been answered before."""
+    answered = {attempt.question for attempt in run.read(name, Attempt)}
+    return [question for question in questions if question.id in answered]
+
+
+def _kept(run: Run, name: str, asked: Sequence[Prepared]) -> dict[str, Attempt]:
+    """Return the stored attempts whose prompt is what would be asked now."""
     stored = {attempt.question: attempt for attempt in run.read(name, Attempt)}
-    asked = [question for question in questions if question.id in stored]
     return {
         one.question.id: stored[one.question.id]
-        for one in prepare(asked, prompt, search)
+        for one in asked
         if stored[one.question.id].prompt_sha == messages_sha(one.messages)
     }
 
@@ -186,6 +229,11 @@ def oracle(entries: Sequence[Entry]) -> Search:
     return search
 
 
+def statements(question: Question) -> frozenset[str]:
+    """Return the facts that a question of the embedded benchmarks rests on, as sentences."""
+    return frozenset(map(_statement, question.facts))
+
+
 def _statement(fact: str) -> str:
     known = {row.id: row.statement for row in facts.table(fact.partition(".")[0])}
     if fact not in known:
@@ -231,17 +279,19 @@ def document(
         rule: sum(f.accuracy for f in made_.values()) / max(1, len(made_))
         for rule, made_ in (("lenient", lenient), ("strict", strict))
     }
+    results = {
+        name: {
+            "alias": name,
+            "acc,strict": exact.accuracy,
+            "acc_stderr,strict": exact.error,
+            "acc,lenient": easy.accuracy,
+            "acc_stderr,lenient": easy.error,
+        }
+        for name, (easy, exact) in rows.items()
+    }
     return {
-        "results": {
-            name: {
-                "alias": name,
-                "acc,strict": exact.accuracy,
-                "acc_stderr,strict": exact.error,
-                "acc,lenient": easy.accuracy,
-                "acc_stderr,lenient": easy.error,
-            }
-            for name, (easy, exact) in rows.items()
-        },
+        "results": results,
+        "groups": {benchmark: results[benchmark]} if len(lenient) > 1 else {},
         "group_subtasks": {name: [] for name in rows if name != benchmark}
         | {benchmark: [name for name in rows if name != benchmark]},
         "configs": {name: {"task": name, "num_fewshot": fewshot} for name in rows},
@@ -257,6 +307,7 @@ def document(
         },
         "config": dict(config),
         "nesy": {
+            "benchmark": benchmark,
             "macro": macro,
             "tasks": {
                 name: {"lenient": _figures(easy), "strict": _figures(exact)}
@@ -310,23 +361,63 @@ def retrieval(attempts: Sequence[Attempt]) -> dict[str, Any]:
     }
 
 
-def rescore(run: Run) -> dict[str, tuple[list[Attempt], list[Attempt]]]:
+def rescore(folder: Path) -> dict[str, tuple[list[Attempt], list[Attempt]]]:
     """Grade a run's completions again under the present rules; no model is asked.
 
     Returns, by name of the records, the attempts as they were and as they are now; attempts
-    whose grade changed are appended, so the old ones stay readable.
+    whose grade changed are appended, so the old ones stay readable, and ``report.json`` is
+    written anew.
 
     Raises:
-        InputError: an attempt's question is not in the run's ``questions.jsonl``.
+        InputError: no run there, another process is writing it, or an attempt's question is
+            not in its ``questions.jsonl``.
     """
-    asked = {question.id: question for question in run.read("questions", Question)}
-    both = {}
-    for cell in cells(run):
-        before = latest(run, cell)
-        after = [_graded_again(run, attempt, asked) for attempt in before]
-        run.append(records(cell), [a for a, b in zip(after, before, strict=True) if a != b])
-        both[records(cell)] = (before, after)
+    Run.open(folder)
+    with Run.create(folder, resources.read_text(folder / RECIPE)) as run:
+        asked = {question.id: question for question in run.read("questions", Question)}
+        both = {}
+        for cell in cells(run):
+            before = latest(run, cell)
+            after = [_graded_again(run, attempt, asked) for attempt in before]
+            run.append(records(cell), [a for a, b in zip(after, before, strict=True) if a != b])
+            both[records(cell)] = (before, after)
+        report, manifest = run.read_json("report"), run.read_json(MANIFEST.removesuffix(".json"))
+        if report is not None:
+            run.write_json("report", _renewed(report, run, list(asked.values())))
+        if manifest is not None:
+            run.write_manifest({key: manifest[key] for key in manifest if key != "files"})
     return both
+
+
+def _renewed(report: Mapping[str, Any], run: Run, questions: Sequence[Question]) -> dict[str, Any]:
+    """Build a run's report anew from its attempts; what they do not decide stays."""
+    own = report["nesy"]
+    if "cell" not in own:
+        raise InputError(
+            f"{resources.shown(run.folder)}/report.json is of an older version; the attempts are "
+            "graded again, for the report run `nesy eval` again"
+        )
+    made = {cell: latest(run, cell) for cell in cells(run)}
+    main = made[own["cell"]]
+    named = {cell: attempts for cell, attempts in made.items() if cell is not None}
+    stays = {key: own[key] for key in own if key not in _FROM_ATTEMPTS}
+    if "contamination" in own:
+        leaked = {one["question"] for one in own["contamination"]["found"]}
+        clean = [attempt for attempt in main if attempt.question not in leaked]
+        stays["contamination"] = {
+            **own["contamination"],
+            "with": stats.figures(main).accuracy,
+            "without": stats.figures(clean).accuracy,
+        }
+    return document(
+        own["benchmark"],
+        main,
+        config=report["config"],
+        fewshot=next(iter(report["n-shot"].values())),
+        full={name: counts["original"] for name, counts in report["n-samples"].items()},
+        made=None if own["ablation"] is None else stats.ablation(named, groups(questions)),
+        **{key: value for key, value in stays.items() if key != "benchmark"},
+    )
 
 
 def _graded_again(run: Run, attempt: Attempt, asked: Mapping[str, Question]) -> Attempt:

@@ -209,7 +209,7 @@ def prompt_ids(tokenizer: Any, messages: Messages) -> list[int]:
     A tokenizer with a chat template gets the messages as turns, any other their contents
     joined by an empty line.
     """
-    text, special = _prompt_text(tokenizer, messages)
+    text, special = prompt_text(tokenizer, messages)
     return _encode(tokenizer, text, special)
 
 
@@ -221,7 +221,7 @@ def example_ids(tokenizer: Any, messages: Messages, target: str) -> Tokens:
     """
     if tokenizer.eos_token_id is None:
         raise ModelError("the tokenizer has no end token (eos_token), so no training can teach one")
-    text, special = _prompt_text(tokenizer, messages)
+    text, special = prompt_text(tokenizer, messages)
     prompt = _encode(tokenizer, text, special)
     if tokenizer.chat_template is not None:
         target = target.strip()
@@ -250,7 +250,7 @@ def end_ids(model: Any, tokenizer: Any) -> frozenset[int]:
     return frozenset(found)
 
 
-def _prompt_text(tokenizer: Any, messages: Messages) -> tuple[str, bool]:
+def prompt_text(tokenizer: Any, messages: Messages) -> tuple[str, bool]:
     """Text of a prompt, and whether the tokenizer shall add its special tokens to it."""
     if tokenizer.chat_template is not None:
         turns = [{"role": m.role, "content": m.content} for m in messages]

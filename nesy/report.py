@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from nesy import compare, evaluate, resources, stats, tables
 from nesy.compare import Comparison
 from nesy.errors import InputError
 from nesy.evaluate import Shown
-from nesy.runs import RECIPE, Run
+from nesy.runs import RECIPE, Run, read_records
 from nesy.stats import Ablation, Figures
 from nesy.types import Attempt, Question
 
@@ -45,6 +46,23 @@ class Curve:
     last: float
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A line of ``loss.jsonl``, as far as the curve needs it."""
+
+    loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Tokens read and written, and what was paid where that is known."""
+
+    name: str
+    read: int
+    written: int | None
+    usd: float | None
+
+
 def write(folders: Sequence[Path], path: Path) -> Path:
     """Write the report of runs to ``path`` and return it.
 
@@ -58,21 +76,23 @@ def write(folders: Sequence[Path], path: Path) -> Path:
 def render(folders: Sequence[Path]) -> str:
     """Return the report of runs as HTML, below one million bytes.
 
+    A folder is an evaluation, or a distillation run, which stands for all its evaluations.
     Where the attempts do not all fit, those that are not correct come first and the page says
     how many are left out.
 
     Raises:
         InputError: a folder is no run, or no run holds attempts.
     """
-    runs = [Run.open(folder) for folder in folders]
+    runs = [run for folder in folders for run in _evaluations(folder)]
     found = [cell for run in runs for cell in _cells(run, several=len(runs) > 1)]
     if not found:
         listed = ", ".join(resources.shown(folder) for folder in folders)
         raise InputError(f"{listed}: no attempts to report on; run `nesy eval` first")
     questions = {q.id: q for run in runs for q in run.read("questions", Question)}
     entries = {shown.id: shown for run in runs for shown in run.read("entries", Shown)}
+    trainings = list(dict.fromkeys(folder for run in runs for folder in _trained_in(run)))
     page = _template().render(
-        title=" and ".join(folder.name for folder in folders),
+        title=" and ".join(folder.resolve().name for folder in folders),
         runs=[{"name": run.folder.name, "recipe": _recipe(run)} for run in runs],
         cells=[
             {
@@ -87,8 +107,9 @@ def render(folders: Sequence[Path]) -> str:
         ablation=_ablation(found, list(questions.values())),
         comparisons=_comparisons(found),
         knowledge=_knowledge(found),
-        curves=[curve for run in runs for curve in _curves(run)],
-        costs=[(cell.name, *_tokens(cell.attempts)) for cell in found],
+        leaks=[leaks for run in runs for leaks in _leaks(run)],
+        curves=[curve for folder in trainings for curve in _curves(folder)],
+        costs=_costs(found, trainings),
         notes=[note for run in runs for note in _notes(run)],
         outcomes=stats.OUTCOMES,
         percent=tables.percent,
@@ -99,6 +120,20 @@ def render(folders: Sequence[Path]) -> str:
     )
     payload, left_out = _payload(found, questions, entries, MOST_BYTES - _FOR_PAGE - len(page))
     return page.replace("@@PAYLOAD@@", payload).replace("@@LEFT_OUT@@", str(left_out))
+
+
+def _evaluations(folder: Path) -> list[Run]:
+    """The evaluations that a folder stands for: itself, or those of a distillation run."""
+    run = Run.open(folder)
+    below = sorted(path.parent for path in folder.glob(f"eval/*/{RECIPE}"))
+    return [run] if evaluate.cells(run) or not below else [Run.open(path) for path in below]
+
+
+def _trained_in(run: Run) -> list[Path]:
+    """Where the adapters of an evaluation were trained: its own folder or a distillation run's."""
+    above = run.folder.resolve().parent.parent
+    is_below = run.folder.resolve().parent.name == "eval" and (above / RECIPE).is_file()
+    return [above if is_below else run.folder]
 
 
 def _template() -> jinja2.Template:
@@ -169,13 +204,13 @@ def _ablation(found: Sequence[Cell], questions: Sequence[Question]) -> Ablation 
 
 
 def _comparisons(found: Sequence[Cell]) -> list[Comparison]:
-    if len(found) != 2:
-        return []
-    try:
-        made = compare.compare(found[0].attempts, found[1].attempts, (found[0].name, found[1].name))
-    except InputError:  # as above
-        return []
-    return [made]
+    """Compare each cell with the one before it, where they answered the same questions."""
+    made = []
+    for first, second in itertools.pairwise(found):
+        if {a.question for a in first.attempts} & {a.question for a in second.attempts}:
+            names = (first.name, second.name)
+            made.append(compare.compare(first.attempts, second.attempts, names))
+    return made
 
 
 def _knowledge(found: Sequence[Cell]) -> list[dict[str, Any]]:
@@ -199,12 +234,20 @@ def _knowledge(found: Sequence[Cell]) -> list[dict[str, Any]]:
     return rows
 
 
-def _curves(run: Run) -> list[Curve]:
-    """Read the loss curves that trainings left in the run, each as one SVG path."""
+def _leaks(run: Run) -> list[dict[str, Any]]:
+    """Test questions that were found in knowledge or rationales, as the report has them."""
+    leaks = ((run.read_json("report") or {}).get("nesy") or {}).get("contamination")
+    return [{**leaks, "name": run.folder.name}] if leaks and leaks["questions"] else []
+
+
+def _curves(folder: Path) -> list[Curve]:
+    """Read the loss curves that trainings left below a folder, each as one SVG path."""
     made = []
-    for file in sorted(run.folder.rglob("loss.jsonl")):
-        rows = [json.loads(line) for line in file.read_text("utf-8").split("\n") if line.strip()]
-        losses = [float(row["loss"]) for row in rows]
+    order = list(Run.open(folder).read_json("stages") or {})
+    files = sorted(folder.glob("*/loss.jsonl"))
+    files.sort(key=lambda f: order.index(f.parent.name) if f.parent.name in order else len(order))
+    for file in files:
+        losses = [step.loss for step in read_records(file, Step)]
         if not losses:
             continue
         width = max(1, len(losses) // _POINTS)
@@ -217,16 +260,28 @@ def _curves(run: Run) -> list[Curve]:
         points = [
             f"{100 * i / last:.2f},{100 - 100 * y / highest:.2f}" for i, y in enumerate(means)
         ]
-        name = str(file.parent.relative_to(run.folder))
-        made.append(Curve(name, "M" + "L".join(points), len(losses), highest, means[-1]))
+        made.append(
+            Curve(file.parent.name, "M" + "L".join(points), len(losses), highest, means[-1])
+        )
     return made
 
 
-def _tokens(attempts: Sequence[Attempt]) -> tuple[int, int]:
-    return (
-        sum(attempt.completion.prompt_tokens for attempt in attempts),
-        sum(attempt.completion.completion_tokens for attempt in attempts),
-    )
+def _costs(found: Sequence[Cell], trainings: Sequence[Path]) -> list[Cost]:
+    """What was read, written and paid: by the teacher, in training, in each cell."""
+    costs = []
+    for folder in trainings:
+        run = Run.open(folder)
+        for stage, spent in ((run.read_json("spend") or {}).get("stages") or {}).items():
+            read, written = spent["prompt_tokens"], spent["completion_tokens"]
+            costs.append(Cost(f"teacher, {stage}", read, written, spent.get("usd")))
+        for stage, figures in (run.read_json("stages") or {}).items():
+            if "tokens" in figures:
+                costs.append(Cost(f"training {stage}", figures["tokens"], None, None))
+    for cell in found:
+        done = [attempt.completion for attempt in cell.attempts]
+        read, written = (sum(c.prompt_tokens for c in done), sum(c.completion_tokens for c in done))
+        costs.append(Cost(cell.name, read, written, None))
+    return costs
 
 
 def _notes(run: Run) -> list[str]:

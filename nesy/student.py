@@ -15,8 +15,17 @@ from nesy.types import LM
 PROMPT = "student"
 
 
-def load_student(recipe: Recipe, adapter: Path | None) -> LM:
+def load_student(
+    recipe: Recipe,
+    adapter: Path | None,
+    *,
+    batch_size: int | str = "auto",
+    base_url: str | None = None,
+) -> LM:
     """Load the recipe's student, with an adapter or, with ``None``, as it was before.
+
+    ``batch_size`` is the number of questions that local weights decode at a time; ``base_url``
+    is for a model behind an endpoint.
 
     Raises:
         ModelError: the model or the adapter is missing.
@@ -27,6 +36,8 @@ def load_student(recipe: Recipe, adapter: Path | None) -> LM:
         device=recipe.student.device,
         dtype=recipe.student.dtype,
         calculator=recipe.student.calculator,
+        batch_size=batch_size,
+        base_url=base_url,
     )
 
 

@@ -85,6 +85,7 @@ def config(architecture: str, vocab: int, tie: bool = True, context: int = 512) 
         num_hidden_layers=4,
         layer_types=["conv", "full_attention", "conv", "full_attention"],
         block_auto_adjust_ff_dim=False,
+        conv_bias=True,
         **common,
     )
 
@@ -96,6 +97,9 @@ def save(
     words = tokenizer(chat)
     torch.manual_seed(7)
     model = AutoModelForCausalLM.from_config(config(architecture, len(words) + 8, tie, context))
+    for name, parameter in model.named_parameters():
+        if name.endswith("bias"):  # zero at first, as no trained model has it
+            torch.nn.init.normal_(parameter, std=0.3)
     model.save_pretrained(folder)
     words.save_pretrained(folder)
     return folder

@@ -46,6 +46,13 @@ def test_compare_finds_the_worse_run_and_fails_on_demand(tmp_path: Path) -> None
     (one,) = json.loads(result.stdout)["comparisons"]
     assert one["overall"]["verdict"] == "worse"
     assert len(one["losses"]) == 30 and not one["wins"]
+    first = one["losses"][0]
+    assert one["links"][first] == [
+        f"{run / 'attempts.jsonl'}:{int(first[2:]) + 1}" for run in (good, bad)
+    ]
+    shown = RUNNER.invoke(app, ["compare", str(good), str(bad)]).stdout
+    assert "losses: 30" in shown and "wins: none" in shown
+    assert f"  {first}  {one['links'][first][0]}  {one['links'][first][1]}" in shown
     assert RUNNER.invoke(app, ["compare", str(good), str(bad), "--fail-if-worse"]).exit_code == 1
     assert RUNNER.invoke(app, ["compare", str(bad), str(good), "--fail-if-worse"]).exit_code == 0
 

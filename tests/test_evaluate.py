@@ -177,6 +177,7 @@ def test_report_document() -> None:
     assert report["results"]["b"]["acc_stderr,lenient"] == pytest.approx((0.75 * 0.25 / 19) ** 0.5)
     assert report["n-samples"]["b_t0"] == {"original": 250, "effective": 10}
     assert report["group_subtasks"]["b"] == ["b_t0", "b_t1"]
+    assert report["groups"] == {"b": report["results"]["b"]}
     assert report["nesy"]["macro"]["lenient"] == pytest.approx(0.75)
     assert report["nesy"]["tokens"] == {"prompt": 80, "completion": 100}
     assert report["nesy"]["seed"] == 3
@@ -225,7 +226,8 @@ def test_rescore_grades_stored_completions_again(run: Run) -> None:
         "unparsed",
     )
     run.append("attempts", [stale])
-    before, after = rescore(run)["attempts"]
+    run.close()
+    before, after = rescore(run.folder)["attempts"]
     assert sum(a.outcome == "unparsed" for a in before) == 1
     assert all(a.outcome == "correct" for a in after)
     assert all(a.outcome == "correct" for a in latest(run))

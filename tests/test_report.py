@@ -20,6 +20,12 @@ from nesy.runs import Run
 from nesy.types import Attempt, Completion, Hit, Outcome, Question
 
 
+def a_training(folder: Path) -> None:
+    (folder / "adapter").mkdir()
+    rows = [json.dumps({"step": i, "loss": 3 / (i + 1), "lr": 0.1}) for i in range(1000)]
+    (folder / "adapter/loss.jsonl").write_text("\n".join(rows) + "\n")
+
+
 def a_run(folder: Path, count: int = 40, words: str = "") -> Path:
     with Run.create(folder, "seed: 0\n# <b>not markup</b>\n") as run:
         questions = [
@@ -50,10 +56,10 @@ def a_run(folder: Path, count: int = 40, words: str = "") -> Path:
                     )
                 )
             run.append(f"attempts.{cell}", made)
-        (folder / "adapter").mkdir()
-        rows = [json.dumps({"step": i, "loss": 3 / (i + 1)}) for i in range(1000)]
-        (folder / "adapter/loss.jsonl").write_text("\n".join(rows) + "\n")
-        run.write_json("report", {"nesy": {"notes": ["a partial copy"]}})
+        a_training(folder)
+        leak = {"question": "b/test/t0/0", "source": "units.x", "how": "8-gram", "score": 0.5}
+        leaks = {"questions": 1, "with": 0.5, "without": 0.25, "found": [leak]}
+        run.write_json("report", {"nesy": {"notes": ["a partial copy"], "contamination": leaks}})
     return folder
 
 
@@ -74,6 +80,8 @@ def test_everything_is_on_the_page(tmp_path: Path) -> None:
         "Use of the knowledge base",
         "Learning curves",
         "Cost",
+        "What changed",
+        "Test questions found in knowledge or rationales",
     ):
         assert f"<h2>{heading}</h2>" in page
     assert "better" in page
@@ -124,24 +132,87 @@ def test_several_runs(tmp_path: Path) -> None:
     assert "one base → two distilled + KB" in page
 
 
+def test_a_distillation_run_stands_for_its_evaluations(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    with Run.create(folder, "seed: 1\n") as run:
+        run.finish("questions", questions=9)
+        run.finish("adapter", tokens=123_456)
+        stages = {"rationales": {"prompt_tokens": 1, "completion_tokens": 7777, "usd": 0.25}}
+        run.write_json("spend", {"stages": stages})
+    a_training(folder)
+    for name in ("a", "b"):
+        shutil.rmtree(a_run(folder / "eval" / name) / "adapter")
+    page = report.render([folder])
+    assert "b distilled + KB against b base: <strong>better" in page
+    assert page.count("over 1000 steps") == 1  # the distillation's own curve, once
+    for expected in ("123,456", "7,777", "0.2500"):
+        assert expected in page
+    assert len(payload(page)["attempts"]) == 160
+    assert "over 1000 steps" in report.render([folder / "eval/a"])
+
+
 def test_a_run_without_attempts(tmp_path: Path) -> None:
     Run.create(tmp_path / "run", "seed: 0\n").close()
     with pytest.raises(InputError, match="no attempts to report on"):
         report.render([tmp_path / "run"])
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
-def test_in_a_browser(tmp_path: Path) -> None:
-    page = report.write([a_run(tmp_path / "run")], tmp_path / "report.html")
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000"]
-    profile = f"--user-data-dir={tmp_path / 'profile'}"
+PROBE = """<script>
+setTimeout(() => {
+  for (const one of document.querySelectorAll("details")) one.open = true;
+  setTimeout(() => parent.postMessage({
+    width: innerWidth,
+    over: document.documentElement.scrollWidth - innerWidth,
+    back: getComputedStyle(document.body).backgroundColor,
+    count: document.getElementById("count").textContent,
+    words: document.getElementById("attempts").innerText,
+  }, "*"), 500);
+}, 1500);
+</script>"""
+FRAME = (
+    """<iframe style="width: {}px; height: 800px; border: 0" src="{}"></iframe><p id="seen"></p>"""
+)
+LISTEN = """<script>
+addEventListener("message", e => { document.getElementById("seen").textContent = btoa(
+  String.fromCharCode(...new TextEncoder().encode(JSON.stringify(e.data)))); });
+</script>"""
+
+
+def in_a_browser(folder: Path, page: str, width: int, *, dark: bool, anchor: str = "") -> Any:
+    """Open a page in a frame of a width, open everything that folds, and return what is seen."""
+    (folder / "page.html").write_text(page.replace("</body>", f"{PROBE}</body>"))
+    (folder / "frame.html").write_text(FRAME.format(width, f"page.html{anchor}") + LISTEN)
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=6000"]
+    flags += [f"--user-data-dir={folder / 'profile'}", "--allow-file-access-from-files"]
+    flags += [f"--blink-settings=preferredColorScheme={0 if dark else 1}"]
     made = subprocess.run(
-        ["chromium", *flags, profile, "--dump-dom", page.as_uri()],
+        ["chromium", *flags, "--dump-dom", (folder / "frame.html").as_uri()],
         capture_output=True,
         text=True,
         timeout=120,
         check=True,
     )
-    assert "80 attempts" in made.stdout
-    assert made.stdout.count('<details class="attempt">') == 50
-    assert "can't unpack" not in made.stdout.partition("<script")[0]
+    seen = re.search(r'id="seen">([^<]+)<', made.stdout)
+    assert seen is not None, made.stdout
+    return json.loads(base64.b64decode(seen[1]))
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
+@pytest.mark.parametrize(("width", "dark"), [(390, True), (1200, False)])
+def test_in_a_browser(tmp_path: Path, width: int, dark: bool) -> None:
+    page = report.render([a_run(tmp_path / "run")])
+    seen = in_a_browser(tmp_path, page, width, dark=dark)
+    assert (seen["width"], seen["count"]) == (width, "80 attempts")
+    assert seen["over"] <= 0  # nothing is wider than the screen
+    assert seen["back"] == ("rgb(20, 22, 26)" if dark else "rgb(255, 255, 255)")
+    for shown in ("Entry units.x, score 0.5", "A <b>fact</b>.", "</script><b>1</b>", "Target 1."):
+        assert shown in seen["words"]
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
+def test_a_link_leads_to_a_question(tmp_path: Path) -> None:
+    page = report.render([a_run(tmp_path / "run")])
+    (question,) = set(re.findall(r'href="#(b/test/t0/2)"', page))
+    seen = in_a_browser(tmp_path, page, 800, dark=False, anchor=f"#{question}")
+    assert seen["count"] == "2 attempts"
+    assert "2 < 3?" in seen["words"]

@@ -239,6 +239,26 @@ def test_span_is_where_the_value_stands() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "target", "kind"),
+    [
+        ("The answer is valid.", "valid", "boolean"),  # read as "vali"
+        ("So the answer is invalid", "invalid", "boolean"),
+        ("So the answer is (B). ", "(B)", "choice"),  # a stray space
+        (" So the answer is  (B).", "(B)", "choice"),
+        ("The answer is (B)", "(B)", "choice"),
+        ("The answer is 18. Hope that helps...", "18", "number"),  # read as "..."
+        ("The Quilt costs 18. Quality counts.\nQueen So the answer is 18.", "18", "number"),
+        ("The answer is 18.0.", "18", "number"),
+        ("The answer is 18", "18.0", "number"),
+    ],
+)
+def test_right_answers_that_other_graders_count_wrong(
+    text: str, target: str, kind: AnswerKind
+) -> None:
+    assert grade(done(text), asked(target, kind)).outcome == "correct"
+
+
 @given(st.integers(-(10**12), 10**12))
 def test_numbers_survive_their_notations(value: int) -> None:
     for written in (f"{value}", f"{value:,}", f"{value}.00", f"${value:,} each"):

@@ -68,15 +68,19 @@ def test_equal_models_give_few_false_alarms() -> None:
     assert 30 <= alarms <= 70
 
 
-def test_power_is_what_the_theory_says() -> None:
+@pytest.mark.parametrize("power", [0.5, 0.8, 0.95])
+@pytest.mark.parametrize("discordant", [0.1, 0.2, 0.4])
+def test_power_is_what_the_theory_says(power: float, discordant: float) -> None:
     rng = np.random.default_rng(11)
-    discordant = 0.2
-    difference = stats.smallest_difference(1319, discordant)
+    difference = stats.smallest_difference(1319, discordant, power)
     shares = [(discordant + difference) / 2, (discordant - difference) / 2, 1 - discordant]
     found = 0
     for wins, losses, _ in rng.multinomial(1319, shares, size=1000):
         found += stats.mcnemar(int(wins), int(losses)) < 0.05
-    assert found / 1000 == pytest.approx(0.8, abs=0.05)
+    assert found / 1000 == pytest.approx(power, abs=0.05)
+
+
+def test_more_questions_show_smaller_differences() -> None:
     assert stats.smallest_difference(0, 0.0) == 1.0
     assert stats.smallest_difference(100, 0.2) > stats.smallest_difference(1000, 0.2)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nesy import models
+from nesy import models, prompts
+from nesy.kb.gate import GatedSearch
 from nesy.kb import store
 from nesy.kb.encoder import load_encoder
 from nesy.kb.index import Index
-from nesy.kb.search import IndexSearch
+from nesy.kb.rerank import load_reranker
+from nesy.kb.search import IndexSearch, Searching
 from nesy.recipe import Recipe
 from nesy.types import LM
 
@@ -46,9 +48,21 @@ def load_index(recipe: Recipe, kb: Path) -> Index:
         mode=settings.mode,
         k=settings.k,
         min_score=settings.min_score,
+        reranker=None if settings.rerank is None else load_reranker(settings.rerank),
     )
 
 
 def load_search(recipe: Recipe, kb: Path, own: bool = True) -> IndexSearch:
     """Make the search that questions go through; ``own`` as in ``IndexSearch``."""
     return IndexSearch(load_index(recipe, kb), own=own)
+
+
+def gated(recipe: Recipe, search: Searching, lm: LM) -> Searching:
+    """Let only questions of which the student is unsure retrieve, if the recipe has a gate.
+
+    Raises:
+        ModelError: the student can't say how sure it is.
+    """
+    if recipe.knowledge.gate is None:
+        return search
+    return GatedSearch(search, lm, prompts.load(PROMPT), recipe.knowledge.gate)

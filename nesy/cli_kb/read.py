@@ -106,7 +106,8 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Say why a question is, or is not, given an entry."""
-    from nesy.kb.index import MIN_SCORE, words_of
+    from nesy.kb.bm25 import words_of
+    from nesy.kb.index import MIN_SCORE
 
     knowledge = store.load_known(folder)
     entry = knowledge.get(id_)

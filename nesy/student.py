@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from nesy import models, prompts
-from nesy.kb.gate import GatedSearch
 from nesy.kb import store
 from nesy.kb.encoder import load_encoder
+from nesy.kb.gate import GatedSearch
 from nesy.kb.index import Index
 from nesy.kb.rerank import load_reranker
 from nesy.kb.search import IndexSearch, Searching

@@ -28,7 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         *("kb.gate", "kb.rerank"),
     ),
     ("student", "tables"),
-    ("distill", "evaluate", "compare", "commonsense"),
+    ("distill", "evaluate", "compare", "commonsense", "impact", "credit", "edits"),
     ("cli", "cli_kb", "cli_eval", "cli_runs", "cli_ask", "report"),
 )
 """Modules and packages from the bottom up; the longest name that fits a module counts."""

@@ -12,7 +12,19 @@ from nesy.kb.entry import Entry
 from nesy.kb.index import Index
 from nesy.kb.rerank import load_reranker
 
-WORDS = "two firkins of beer a firkin is gallons dozen thirteen items horse hands".split()
+WORDS = (
+    "two",
+    "firkins",
+    "of",
+    "beer",
+    "a",
+    "firkin",
+    "is",
+    "gallons",
+    "dozen",
+    "thirteen",
+    "items",
+)
 
 
 def cross_encoder(folder: Path, labels: int = 1) -> Path:
@@ -49,11 +61,12 @@ def test_candidates_stand_in_the_order_of_the_cross_encoder(tmp_path: Path) -> N
     reranker = load_reranker(str(cross_encoder(tmp_path / "ranker")))
     found = Index(ENTRIES, None, mode="bm25", k=3, reranker=reranker).search(["two firkins beer"])
     texts = {e.id: e.key("all") for e in ENTRIES}
-    scores = dict(zip(texts, reranker.score([("two firkins beer", t) for t in texts.values()]),
-                      strict=True))  # fmt: skip
+    told = reranker.score([("two firkins beer", text) for text in texts.values()])
+    scores = dict(zip(texts, told, strict=True))
     assert len(set(scores.values())) == 3
     assert [one.hit.entry for one in found[0]] == sorted(scores, key=lambda id_: -scores[id_])
-    assert [one.hit.score for one in found[0]] == pytest.approx(sorted(scores.values())[::-1], abs=1e-5)
+    ordered = sorted(scores.values(), reverse=True)
+    assert [one.hit.score for one in found[0]] == pytest.approx(ordered, abs=1e-5)
 
 
 def test_what_is_no_reranker_is_refused(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from nesy import resources
+from nesy.cli_kb.measure import impact_document, measured_impact, print_impact
 from nesy.cli_kb.output import AsJson, Folder, choice, document, emit, flat
 from nesy.errors import EntryError, InputError
 from nesy.kb import lock, merge, store
@@ -185,10 +186,17 @@ def diff(
         str | None,
         typer.Argument(help="A folder or a git revision; by default the last extraction."),
     ] = None,
+    impact: Annotated[
+        Path | None,
+        typer.Option(help="Run or evaluation folder: answer again what the changes touch."),
+    ] = None,
     folder: Folder = store.OWN,
     as_json: AsJson = False,
 ) -> None:
-    """Print what changed in the folder, entry by entry and field by field."""
+    """Print what changed in the folder, entry by entry and field by field.
+
+    With --impact also which questions of a run are affected, and what became of their answers.
+    """
     now = {id_: entry.plain() for id_, entry in store.load(folder).all.items()}
     if old is None:
         state = lock.read(folder / lock.NAME)
@@ -201,8 +209,12 @@ def diff(
     else:
         before = {id_: entry.plain() for id_, entry in _at_revision(folder, old).all.items()}
     changes = merge.changes(before, now)
+    made = None if impact is None else measured_impact(impact, folder)
     if as_json:
-        return emit([asdict(change) for change in changes])
+        listed = [asdict(change) for change in changes]
+        return emit(
+            listed if made is None else {"changes": listed, "impact": impact_document(made)}
+        )
     for change in changes:
         if change.kind == "changed":
             typer.echo(f"~ {change.entry} {change.field}:")
@@ -214,6 +226,8 @@ def diff(
             )
     if not changes:
         typer.echo("no difference", err=True)
+    if made is not None:
+        print_impact(made)
 
 
 def log(folder: Folder = store.OWN, as_json: AsJson = False) -> None:

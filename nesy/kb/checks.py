@@ -17,8 +17,8 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, Literal
 
-from nesy.kb.entry import Entry, Pack
 from nesy.kb.bm25 import words_of
+from nesy.kb.entry import Entry, Pack
 
 _MAX_LENGTH = 500  # characters of a check
 _MAX_NODES = 200  # nodes of its syntax tree

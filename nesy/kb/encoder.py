@@ -191,9 +191,7 @@ def _hub(name: str) -> Path:
             )
         except LocalEntryNotFoundError as error:
             if not local:
-                raise ModelError(
-                    f"model {name}: the hub is out of reach: {error}{hint}"
-                ) from error
+                raise ModelError(f"model {name}: the hub is out of reach: {error}{hint}") from error
         except HFValidationError as error:
             raise ModelError(f"model {name}: no such folder, nor a hub name") from error
         except (HfHubHTTPError, OSError) as error:

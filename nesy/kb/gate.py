@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from nesy import stats
@@ -133,9 +134,8 @@ def fit(confidence: Sequence[float], alone: Sequence[bool], knowledge: Sequence[
     always: list[bool] = []
     for fold in range(_FOLDS):
         rest = [i for i in range(total) if i % _FOLDS != fold]
-        chosen = _best(
-            risk_coverage(*([values[i] for i in rest] for values in (confidence, alone, knowledge)))
-        )
+        known = [[values[i] for i in rest] for values in (alone, knowledge)]
+        chosen = _best(risk_coverage([confidence[i] for i in rest], *known))
         for i in range(fold, total, _FOLDS):
             checked.append(knowledge[i] if confidence[i] <= chosen else alone[i])
             always.append(knowledge[i])
@@ -163,7 +163,7 @@ def risk_coverage(
     total = len(confidence)
     order = sorted(range(total), key=lambda i: confidence[i])
     values = [confidence[i] for i in order]
-    cuts = [(a + b) / 2 for a, b in zip(values, values[1:], strict=False) if a < b]
+    cuts = [(a + b) / 2 for a, b in pairwise(values) if a < b]
     points = []
     position, right_below = 0, 0
     wrong_above = total - sum(alone)

@@ -93,7 +93,7 @@ class Index:
             for question in entry.questions:
                 self._made_from.setdefault(question, []).append(row)
         self._scoped = [row for row, entry in enumerate(self.entries) if entry.scope]
-        # Row of the old index -> row of this one, -1 where the entry is gone or says something else.
+        # Row of the old index -> row of this one, -1 where the entry is gone or its text another.
         moved = np.full(0 if before is None else len(before.entries), -1, np.int64)
         self._keys: list[str] = []
         for row, entry in enumerate(self.entries):

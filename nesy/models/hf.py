@@ -132,7 +132,7 @@ class HFModel:
     def _decoded(
         self, prompts: Sequence[Messages], sampling: Sampling, stop: Stop
     ) -> Iterator[tuple[int, Row | None]]:
-        """Yield (index, finished row) in the order of finishing; no row where the context is full."""
+        """Yield (index, row) as each finishes; ``None`` for a prompt that fills the context."""
         from nesy.models.decoding import Choice, Row
 
         context = getattr(self.model.config, "max_position_embeddings", None) or 1 << 30

@@ -72,12 +72,15 @@ def search(
         float | None, typer.Option(help="Floor of the cosine; entries below are left out.")
     ] = None,
     encoder: Annotated[str | None, typer.Option(help="Hub name or folder.")] = None,
+    rerank: Annotated[
+        str | None, typer.Option(help="Cross-encoder that orders the best; hub name or folder.")
+    ] = None,
     folder: Folder = store.OWN,
     as_json: AsJson = False,
 ) -> None:
     """Print the entries that a question would be given, with the scores of both retrievers."""
     knowledge = store.load_known(folder)
-    index = _index(knowledge, mode, key, encoder, min_score)
+    index = _index(knowledge, mode, key, encoder, min_score, rerank)
     found = index.search([query], k=k)[0]
     if as_json:
         return emit(
@@ -267,15 +270,24 @@ def stats(run: RunFolder = None, folder: Folder = store.OWN, as_json: AsJson = F
 
 
 def _index(
-    knowledge: KnowledgeBase, mode: str, key: str, encoder: str | None, min_score: float | None
+    knowledge: KnowledgeBase,
+    mode: str,
+    key: str,
+    encoder: str | None,
+    min_score: float | None,
+    rerank: str | None = None,
 ) -> Any:
     from nesy.kb.encoder import DEFAULT, load_encoder
     from nesy.kb.index import Index, Mode
+    from nesy.kb.rerank import load_reranker
 
     checked: Any = choice(mode, get_args(Mode), "--mode")
     by: Any = choice(key, (name for name in get_args(Key) if name != "question"), "--key")
     loaded = None if mode == "bm25" else load_encoder(encoder or DEFAULT)
-    return Index(knowledge.entries, loaded, key=by, mode=checked, min_score=min_score)
+    reranker = None if rerank is None else load_reranker(rerank)
+    return Index(
+        knowledge.entries, loaded, key=by, mode=checked, min_score=min_score, reranker=reranker
+    )
 
 
 def _retrieved(run: Path) -> Counter[str]:

@@ -32,6 +32,9 @@ class Retrieved(Protocol):
 Search = Callable[[Sequence[Question]], Sequence[Sequence[Retrieved]]]
 """Find the entries to show with each question, best first; the result has the questions' order."""
 
+Examples = Callable[[Question], Sequence[Question]]
+"""Give the worked examples to show before a question."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -53,7 +56,7 @@ def answer(
 
     Raises:
         ModelError: the model could not answer, or gave another number of completions.
-        PromptError: the prompt needs a variable other than ``question`` and ``entries``.
+        PromptError: the prompt needs a variable other than those of ``prepare``.
     """
     prepared = prepare(questions, prompt, search)
     completions = lm.generate([one.messages for one in prepared], sampling)
@@ -63,9 +66,15 @@ def answer(
 
 
 def prepare(
-    questions: Sequence[Question], prompt: Prompt, search: Search | None = None
+    questions: Sequence[Question],
+    prompt: Prompt,
+    search: Search | None = None,
+    examples: Examples | None = None,
 ) -> list[Prepared]:
-    """Retrieve for each question and render what the model will be shown."""
+    """Retrieve for each question and render what the model will be shown.
+
+    The prompt is given ``question``, ``entries`` and ``examples`` (without any: none).
+    """
     found: Sequence[Sequence[Retrieved]] = [()] * len(questions)
     if search is not None and questions:
         found = search(questions)
@@ -74,7 +83,9 @@ def prepare(
             question=question,
             found=tuple(some),
             messages=prompt.render(
-                question=question.text, entries=[retrieved.entry for retrieved in some]
+                question=question.text,
+                entries=[retrieved.entry for retrieved in some],
+                examples=() if examples is None else examples(question),
             ),
         )
         for question, some in zip(questions, found, strict=True)

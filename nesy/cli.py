@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -41,16 +43,22 @@ QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="No progress on
 def init(
     folder: Annotated[Path, typer.Argument(help="Project folder to make.")] = Path(),
 ) -> None:
-    """Make a project folder: its own kb/ with the shipped packs, eval/ and runs/."""
+    """Make a project folder: its own kb/ with the shipped packs, eval/ with an example, runs/."""
     for name in ("kb", "eval", "runs"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    copied = 0
-    for source in sorted(resources.builtin("kb").iterdir()):
-        target = folder / "kb" / source.name
-        if source.suffix in (".yaml", ".json") and not target.exists():
-            shutil.copyfile(source, target)
-            copied += 1
+    packs = [p for p in resources.builtin("kb").iterdir() if p.suffix in (".yaml", ".json")]
+    copied = _copied(packs, folder / "kb")
+    _copied(sorted(resources.EXAMPLE.iterdir()), folder / "eval")
     print_line(f"{folder}: kb/ ({copied} files copied), eval/ and runs/ are ready")
+    print_line(f"your own questions: see {folder / 'eval' / 'example.yaml'}")
+
+
+def _copied(sources: Iterable[Path], folder: Path) -> int:
+    """Copy files that are not there yet, and count them."""
+    missing = [source for source in sources if not (folder / source.name).exists()]
+    for source in missing:
+        shutil.copyfile(source, folder / source.name)
+    return len(missing)
 
 
 @app.command()
@@ -111,63 +119,109 @@ def distill(
 def evaluate(
     benchmark: Annotated[str, typer.Option(help="Benchmark by name; any name in eval/.")],
     run: RunOption = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Any model instead of a run's: tiny, a hub name or folder, openai:<m>."),
+    ] = None,
+    adapter: Annotated[Path | None, typer.Option(help="LoRA adapter for --model.")] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option("--base-url", "--base_url", help="Endpoint of --model openai:<model>."),
+    ] = None,
     split: Annotated[str | None, typer.Option(help="train | test | all | …")] = None,
     task: Annotated[list[str] | None, typer.Option(help="Only this task; may repeat.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Questions of each split.")] = None,
+    num_fewshot: Annotated[
+        int,
+        typer.Option(
+            "--num-fewshot", "--num_fewshot", min=0, help="Examples of the train split to show."
+        ),
+    ] = 0,
     ablate: Annotated[
         bool, typer.Option("--ablate", help="Base and distilled, with and without knowledge.")
     ] = False,
     no_kb: Annotated[bool, typer.Option("--no-kb", help="Show the model no knowledge.")] = False,
+    gate: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Retrieve only at or below this confidence (kb gate)."),
+    ] = None,
     calculator: Annotated[
         str | None, typer.Option(help="off | plain | annotated; by default the recipe's.")
     ] = None,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option("--max-tokens", "--max_gen_toks", min=1, help="Tokens of an answer."),
+    ] = None,
+    batch_size: Annotated[
+        str,
+        typer.Option("--batch-size", "--batch_size", help="auto, or questions decoded at a time."),
+    ] = "auto",
+    device: Annotated[str | None, typer.Option(help="auto | cpu | cuda | cuda:<n>")] = None,
+    dtype: Annotated[str | None, typer.Option(help="auto | float32 | bfloat16 | float16")] = None,
     show: Annotated[
         str | None, typer.Option(help="Print the whole path of this question id.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of generated or sampled questions.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Seed of examples and of generated or sampled questions.")
+    ] = 0,
     responses: Annotated[
         Path | None, typer.Option(help="Grade these stored completions (JSONL); no model runs.")
     ] = None,
     strict_data: Annotated[
         bool, typer.Option("--strict-data", help="Refuse a partial copy of the benchmark.")
     ] = False,
-    kb: KbOption = Path("kb"),
-    output_dir: Annotated[Path | None, typer.Option(help="Folder of the results.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="Go on with what is stored, or anew.")
+    ] = True,
+    kb: Annotated[
+        Path | None, typer.Option("--kb", help="Folder of knowledge packs; ./kb for a run.")
+    ] = None,
+    output_dir: Annotated[
+        Path | None, typer.Option("--output-dir", "--output_path", help="Folder of the results.")
+    ] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Measure a distilled student on a benchmark."""
+    """Measure a distilled student, or any model, on a benchmark."""
     from nesy import tables
     from nesy.cli_eval import Asked, grade_stored, measure, shown_path
     from nesy.progress import Progress
 
-    if responses is not None:
-        graded = grade_stored(responses, benchmark, split, tuple(task or ()), strict_data)
-        if as_json:
-            print_json(graded.report)
-            return
-        tables.console().print(tables.by_task(graded.attempts))
-        for line in graded.remarks:
-            print_line(line)
-        return
+    if model is not None and run is not None:
+        raise InputError("--run measures a run's student, --model any model; give one of them")
+    if model is None and (adapter is not None or base_url is not None):
+        raise InputError("--adapter and --base-url belong to --model")
+    if ablate or (model is None and not no_kb):
+        kb = kb or Path("kb")
     asked = Asked(
-        run=found_run(run),
         benchmark=benchmark,
+        run=found_run(run) if model is None and responses is None else None,
+        model=model,
+        adapter=adapter,
+        base_url=base_url,
         split=split,
         tasks=tuple(task or ()),
         limit=limit,
+        fewshot=num_fewshot,
         ablate=ablate,
-        knowledge=not no_kb,
+        kb=None if no_kb and not ablate else kb,
         calculator=calculator,
+        gate=gate,
+        max_tokens=max_tokens,
+        device=device,
+        dtype=dtype,
+        batch_size=int(batch_size) if batch_size.isdecimal() else batch_size,
         seed=seed,
         strict_data=strict_data,
-        kb=kb,
+        resume=resume,
         output_dir=output_dir,
     )
     if show is not None:
         print_line(shown_path(asked, show))
         return
-    measured = measure(asked, Progress(quiet))
+    measured = (
+        measure(asked, Progress(quiet)) if responses is None else grade_stored(responses, asked)
+    )
     if as_json:
         print_json(measured.report)
         return
@@ -179,8 +233,15 @@ def evaluate(
         out.print(tables.by_task(measured.attempts))
     for line in measured.remarks:
         print_line(line)
+    if responses is not None:
+        return
     print_line(f"records         {measured.folder}")
-    print_line(f"one question    nesy eval --benchmark {benchmark} --show {measured.example}")
+    print_line(f"one question    {_same_command()} --show {measured.example}")
+
+
+def _same_command() -> str:
+    """The command that is running, as a person would type it again."""
+    return shlex.join(["nesy", *(word for word in sys.argv[1:] if word != "--no-resume")])
 
 
 @app.command()

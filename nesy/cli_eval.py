@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from nesy import (
     benchmarks,
     contamination,
     evaluate,
+    fewshot,
+    latex,
     prompts,
     resources,
     stats,
@@ -22,38 +24,60 @@ from nesy import (
     tables,
 )
 from nesy import recipe as recipes
-from nesy.answer import Search, prepare
+from nesy.answer import Examples, Search, prepare
 from nesy.benchmarks import Loaded
 from nesy.errors import InputError
 from nesy.kb import store
 from nesy.kb.encoder import load_encoder
 from nesy.kb.search import IndexSearch
 from nesy.progress import Progress
+from nesy.prompts import Prompt
 from nesy.recipe import Recipe
-from nesy.runs import RECIPE, Run
+from nesy.runs import RECIPE, CachedLM, Completions, Run
 from nesy.types import LM, Attempt, Question, Rationale, Sampling
 
-_BATCH = 256  # questions decoded together; rows that finish make room for the next
-_ORACLE = "distilled + right entry"
-_CELLS = ("base", "base + KB", "distilled", "distilled + KB", _ORACLE)
+_BATCH = 64  # attempts stored at once
+_MAX_TOKENS = 512  # of a model that no recipe belongs to
+_LISTED = 5  # leaks named on the screen; all are in report.json
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What to measure. ``split=None`` takes the benchmark's test splits."""
+    """What to measure: a distillation run's student, or with ``run=None`` any ``model``.
 
-    run: Path
+    ``split=None`` takes the benchmark's test splits; ``kb=None`` shows no knowledge;
+    ``calculator``, ``max_tokens``, ``device`` and ``dtype`` override the recipe's.
+    """
+
     benchmark: str
-    split: str | None
-    tasks: tuple[str, ...]
-    limit: int | None
-    ablate: bool
-    knowledge: bool
-    calculator: str | None
-    seed: int
-    strict_data: bool
-    kb: Path
-    output_dir: Path | None
+    run: Path | None = None
+    model: str | None = None
+    adapter: Path | None = None
+    base_url: str | None = None
+    split: str | None = None
+    tasks: tuple[str, ...] = ()
+    limit: int | None = None
+    fewshot: int = 0
+    ablate: bool = False
+    kb: Path | None = None
+    calculator: str | None = None
+    gate: float | None = None
+    max_tokens: int | None = None
+    device: str | None = None
+    dtype: str | None = None
+    batch_size: int | str = "auto"
+    seed: int = 0
+    strict_data: bool = False
+    resume: bool = True
+    output_dir: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One column of an ablation: which adapter answers, and what it is shown."""
+
+    adapter: Path | None
+    shown: Literal["nothing", "knowledge base", "right entry"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,83 +102,136 @@ def measure(asked: Asked, progress: Progress) -> Measured:
     recipe = _recipe(asked)
     loaded = _questions(asked)
     questions = [question for some in loaded for question in some.questions]
-    with Run.create(_folder(asked, recipe), _settings(asked, recipe)) as run:
-        searches = _searches(asked, recipe)
+    folder, prompt = _folder(asked, recipe), _prompt(asked)
+    examples = _examples(asked)
+    searches = _searches(asked, recipe)
+    aside = None if asked.resume else Run.set_aside(folder)
+    with Run.create(folder, _settings(asked, recipe)) as run:
         made: dict[str, list[Attempt]] = {}
         students: dict[Path | None, LM] = {}
-        for cell in _cells(asked):
-            adapter = None if cell.startswith("base") else asked.run / "adapter"
-            if adapter not in students:
-                students[adapter] = student.load_student(recipe, adapter)
-            with progress.stage(cell, len(questions), "questions") as advance:
-                made[cell] = evaluate.evaluate(
+        for name, cell in _cells(asked).items():
+            if cell.adapter not in students:
+                students[cell.adapter] = CachedLM(
+                    student.load_student(
+                        recipe, cell.adapter, batch_size=asked.batch_size, base_url=asked.base_url
+                    ),
+                    Completions(),
+                    reuse=asked.resume,
+                )
+            with progress.stage(name, len(questions), "questions") as advance:
+                made[name] = evaluate.evaluate(
                     questions,
-                    students[adapter],
-                    prompts.load(student.PROMPT),
-                    Sampling(max_tokens=recipe.student.max_tokens),
-                    searches[cell],
+                    students[cell.adapter],
+                    prompt,
+                    Sampling(max_tokens=recipe.student.max_tokens, stop=prompt.stop),
+                    _gated(recipe, cell, searches, students[cell.adapter]),
                     run,
                     partial(_advance, advance),
-                    cell=cell,
+                    cell=name,
                     batch=_BATCH,
+                    examples=examples,
                 )
-        main = made["distilled + KB" if "distilled + KB" in made else "distilled"]
+        main = [made[name] for name, cell in _cells(asked).items() if cell.shown != "right entry"]
         ablation = stats.ablation(made, evaluate.groups(questions)) if asked.ablate else None
-        remarks = [some.partial for some in loaded if some.partial is not None]
-        warning = tables.unparsed_warning(main)
-        remarks += [warning] if warning is not None else []
-        leaks = _contamination(asked, recipe, questions, main)
-        if leaks["questions"]:
-            remarks.append(
-                f"{leaks['questions']} test questions were found in knowledge or rationales; "
-                f"accuracy without them {leaks['without']:.1%}, with them {leaks['with']:.1%}"
-            )
+        leaks = _contamination(asked, recipe, questions, main[-1])
+        remarks = _remarks(loaded, main[-1])
+        if aside is not None:
+            remarks.append(f"the earlier records were moved to {resources.shown(aside)}/")
         report = evaluate.document(
             asked.benchmark,
-            main,
-            config={"model": recipe.student.model, "calculator": recipe.student.calculator}
-            | json.loads(_settings(asked, recipe)),
+            main[-1],
+            config={"batch_size": asked.batch_size, **json.loads(_settings(asked, recipe))},
+            fewshot=asked.fewshot,
             full=_full(loaded),
             made=ablation,
             contamination=leaks,
-            notes=remarks,
-            kb=store.load(asked.kb).sha if asked.knowledge or asked.ablate else None,
+            notes=[*remarks, *_leak_lines(leaks)],
+            kb=None if asked.kb is None else store.load(asked.kb).sha,
         )
         run.write_json("report", report)
         run.write_manifest({"benchmark": asked.benchmark, "questions": len(questions)})
-    wrong = next((a.question for a in main if a.outcome != "correct"), main[0].question)
-    return Measured(run.folder, main, ablation, report, remarks, wrong)
+    return Measured(
+        run.folder,
+        main[-1],
+        ablation,
+        report,
+        [*remarks, *_leak_lines(leaks)],
+        _telling(main[-1]),
+    )
 
 
-def grade_stored(
-    path: Path, benchmark: str, split: str | None, tasks: tuple[str, ...], strict_data: bool
-) -> Measured:
+def grade_stored(path: Path, asked: Asked) -> Measured:
     """Grade completions that were stored elsewhere; no model is loaded.
+
+    With an ``output_dir`` the attempts are written there as a run, to compare and report on.
 
     Raises:
         InputError: unknown benchmark, or the file holds no gradable row.
     """
-    known = benchmarks.definition(benchmark)
-    wanted = split or ("all" if known.carve is not None else "test")
-    loaded = benchmarks.read(benchmark, wanted, tasks=tasks or None, strict_data=strict_data)
+    known = benchmarks.definition(asked.benchmark)
+    wanted = asked.split or ("all" if known.carve is not None else "test")
+    loaded = benchmarks.read(
+        asked.benchmark, wanted, tasks=asked.tasks or None, strict_data=asked.strict_data
+    )
     graded = stored.grade_file(path, loaded.questions)
-    remarks = [] if loaded.partial is None else [loaded.partial]
+    remarks = _remarks([loaded], graded.attempts)
     if graded.unknown:
         lines = ", ".join(map(str, graded.unknown[:10]))
         remarks.append(
             f"{len(graded.unknown)} rows are left out, no such question is at hand (line {lines}"
             + (" …)" if len(graded.unknown) > 10 else ")")
         )
-    warning = tables.unparsed_warning(graded.attempts)
-    remarks += [warning] if warning is not None else []
+    settings = {
+        "responses": str(path),
+        "benchmark": asked.benchmark,
+        "split": wanted,
+        "tasks": list(asked.tasks),
+    }
     report = evaluate.document(
-        benchmark,
-        graded.attempts,
-        config={"responses": str(path), "split": wanted},
-        full=_full([loaded]),
-        notes=remarks,
+        asked.benchmark, graded.attempts, config=settings, full=_full([loaded]), notes=remarks
     )
-    return Measured(path, graded.attempts, None, report, remarks, graded.attempts[0].question)
+    if asked.output_dir is not None:
+        with Run.create(asked.output_dir, json.dumps(settings, indent=2) + "\n") as run:
+            evaluate.keep(run, loaded.questions, graded.attempts, {"responses": str(path)})
+            run.write_json("report", report)
+            run.write_manifest({"benchmark": asked.benchmark, "questions": len(graded.attempts)})
+    folder = asked.output_dir or path
+    return Measured(folder, graded.attempts, None, report, remarks, _telling(graded.attempts))
+
+
+def _telling(attempts: Sequence[Attempt]) -> str:
+    """The question to look at first: one that went wrong, if any did."""
+    return next((a.question for a in attempts if a.outcome != "correct"), attempts[0].question)
+
+
+def _remarks(loaded: Sequence[Loaded], attempts: Sequence[Attempt]) -> list[str]:
+    remarks = [some.partial for some in loaded if some.partial is not None]
+    warning = tables.unparsed_warning(attempts)
+    if warning is not None:
+        remarks.append(warning)
+    targets = [question.target for some in loaded for question in some.questions]
+    expressions = sum(map(latex.is_expression, targets))
+    if expressions and not latex.installed() and loaded[0].definition.kind == "number":
+        remarks.append(
+            f"{expressions} targets are expressions that were compared as text only; "
+            "pip install 'nesy[math]', then `nesy rescore`"
+        )
+    return remarks
+
+
+def _leak_lines(leaks: Mapping[str, Any]) -> list[str]:
+    if not leaks["questions"]:
+        return []
+    more = len(leaks["found"]) - _LISTED
+    return [
+        f"{leaks['questions']} test questions were found in knowledge or rationales; accuracy "
+        f"with them {leaks['with']:.1%}, without them {leaks['without']:.1%}",
+        *(
+            f"  {one['question']} in {one['source']} ({one['how']}, {one['score']:.2f})"
+            for one in leaks["found"][:_LISTED]
+        ),
+        *([f"  … and {more} more in report.json"] if more > 0 else []),
+    ]
 
 
 def shown_path(asked: Asked, question: str) -> str:
@@ -171,25 +248,53 @@ def shown_path(asked: Asked, question: str) -> str:
             f"{question}: not among the questions of {resources.shown(run.folder)}"
             f"{resources.near(question, held)}"
         )
-    searches = _searches(asked, recipe)
+    searches, examples, known = _searches(asked, recipe), _examples(asked), _cells(asked)
     parts = []
     for cell in evaluate.cells(run):
         attempts = {a.question: a for a in evaluate.latest(run, cell)}
-        if cell is None or cell not in searches or question not in attempts:
+        if cell is None or cell not in known or question not in attempts:
             continue
-        prepared = prepare([held[question]], prompts.load(student.PROMPT), searches[cell])[0]
+        search = searches[known[cell].shown]
+        if recipe.knowledge.gate is not None:
+            search = _gated(
+                recipe, known[cell], searches, student.load_student(recipe, known[cell].adapter)
+            )
+        prepared = prepare([held[question]], _prompt(asked), search, examples)[0]
         parts.append(f"== {cell}\n{tables.path(attempts[question], held[question], prepared)}")
     return "\n\n".join(parts)
 
 
 def _recipe(asked: Asked) -> Recipe:
-    path = asked.run / RECIPE
-    if not path.is_file():
-        raise InputError(f"{resources.shown(asked.run)}: no run here, it has no {RECIPE}")
-    recipe = recipes.parse(path.read_text("utf-8"), resources.shown(path))
-    if asked.calculator is None:
-        return recipe
-    return recipes.changed(recipe, f"student.calculator={asked.calculator}")
+    """The run's recipe, or for any other model the embedded one with that model."""
+    changes: dict[str, Any] = {
+        "calculator": asked.calculator,
+        "max_tokens": asked.max_tokens,
+        "device": asked.device,
+        "dtype": asked.dtype,
+    }
+    if asked.run is None:
+        recipe = recipes.load("embedded")
+        changes |= {
+            "model": asked.model,
+            "calculator": asked.calculator or "off",
+            "max_tokens": asked.max_tokens or _MAX_TOKENS,
+        }
+    else:
+        path = asked.run / RECIPE
+        if not path.is_file():
+            raise InputError(f"{resources.shown(asked.run)}: no run here, it has no {RECIPE}")
+        recipe = recipes.parse(path.read_text("utf-8"), resources.shown(path))
+    overrides = [f"student.{k}={json.dumps(v)}" for k, v in changes.items() if v is not None]
+    if asked.gate is not None:
+        overrides.append(f"knowledge.gate={asked.gate}")
+    recipe = recipes.changed(recipe, *overrides)
+    if asked.fewshot and recipe.knowledge.gate is not None:
+        raise InputError("the gate is fitted without examples: leave --num-fewshot or --gate out")
+    return recipe
+
+
+def _prompt(asked: Asked) -> Prompt:
+    return prompts.load(fewshot.PROMPT if asked.fewshot else student.PROMPT)
 
 
 def _questions(asked: Asked) -> list[Loaded]:
@@ -213,27 +318,59 @@ def _questions(asked: Asked) -> list[Loaded]:
     ]
 
 
-def _cells(asked: Asked) -> list[str]:
-    if not asked.ablate:
-        return ["distilled + KB" if asked.knowledge else "distilled"]
-    oracle = benchmarks.definition(asked.benchmark).generated is not None
-    return [cell for cell in _CELLS if oracle or cell != _ORACLE]
+def _examples(asked: Asked) -> Examples | None:
+    """The worked examples of ``--num-fewshot``; the questions of a run never give them."""
+    if not asked.fewshot:
+        return None
+    known = benchmarks.definition(asked.benchmark)
+    split = next((name for name in fewshot.SPLITS if name in known.splits), None)
+    if split is None:
+        raise InputError(
+            f"{asked.benchmark} has no split to take examples from ({', '.join(fewshot.SPLITS)}); "
+            "leave --num-fewshot out"
+        )
+    pool = benchmarks.load(asked.benchmark, split, seed=asked.seed, tasks=asked.tasks or None)
+    return fewshot.examples(pool, asked.fewshot, asked.seed)
+
+
+def _cells(asked: Asked) -> dict[str, Cell]:
+    """The cells by name, in the order in which they are answered."""
+    generated = benchmarks.definition(asked.benchmark).generated is not None
+    last, adapter = "model", asked.adapter
+    cells: dict[str, Cell] = {}
+    if asked.run is not None:
+        last, adapter = "distilled", asked.run / "adapter"
+        cells = {"base": Cell(None, "nothing"), "base + KB": Cell(None, "knowledge base")}
+    cells[last] = Cell(adapter, "nothing")
+    cells[f"{last} + KB"] = Cell(adapter, "knowledge base")
+    if asked.ablate:
+        # Only the embedded benchmarks know which entry is right for a question.
+        right = {f"{last} + right entry": Cell(adapter, "right entry")} if generated else {}
+        return cells | right
+    main = last if asked.kb is None else f"{last} + KB"
+    return {main: cells[main]}
 
 
 def _searches(asked: Asked, recipe: Recipe) -> Mapping[str, Search | None]:
-    if not (asked.knowledge or asked.ablate):
-        return dict.fromkeys(_CELLS)
+    """The search by what a cell is shown."""
+    if asked.kb is None:
+        return {"nothing": None}
     if not asked.kb.is_dir():
         raise InputError(f"{asked.kb}/: no knowledge base here; `nesy init` makes one, or --no-kb")
     index = student.load_index(recipe, asked.kb)
-    search = IndexSearch(index)
     return {
-        "base": None,
-        "base + KB": search,
-        "distilled": None,
-        "distilled + KB": search,
-        _ORACLE: evaluate.oracle(index.entries),
+        "nothing": None,
+        "knowledge base": IndexSearch(index),
+        "right entry": evaluate.oracle(index.entries),
     }
+
+
+def _gated(
+    recipe: Recipe, cell: Cell, searches: Mapping[str, Search | None], lm: LM
+) -> Search | None:
+    """Put the recipe's gate before the knowledge base; the right entry is shown in any case."""
+    search: Any = searches[cell.shown]
+    return student.gated(recipe, search, lm) if cell.shown == "knowledge base" else search
 
 
 def _contamination(
@@ -242,14 +379,14 @@ def _contamination(
     """Look for the test questions in the knowledge base and in the training rationales."""
     texts: dict[str, list[str]] = {}
     encoder = None
-    if asked.knowledge or asked.ablate:
+    if asked.kb is not None:
         texts |= {
             entry.id: contamination.entry_parts(entry)
             for entry in store.load(asked.kb).entries.values()
         }
         if recipe.knowledge.mode != "bm25":
             encoder = load_encoder(recipe.knowledge.encoder)
-    rationales = Run.open(asked.run).read("rationales", Rationale)
+    rationales = [] if asked.run is None else Run.open(asked.run).read("rationales", Rationale)
     by_entries = contamination.overlaps(texts, questions, encoder)
     by_rationales = contamination.overlaps({r.question: [r.text] for r in rationales}, questions)
     found = [*by_entries, *by_rationales]
@@ -264,15 +401,26 @@ def _contamination(
 
 def _settings(asked: Asked, recipe: Recipe) -> str:
     """What decides the questions and how they are answered, as the record's first file."""
-    settings = {
-        "run": str(asked.run),
+    prompt = _prompt(asked)
+    settings: dict[str, Any] = {
+        "run": None if asked.run is None else str(asked.run),
+        "model": recipe.student.model,
+        "adapter": None if asked.adapter is None else str(asked.adapter),
+        "base_url": asked.base_url,
         "benchmark": asked.benchmark,
         "split": asked.split,
         "tasks": list(asked.tasks),
         "limit": asked.limit,
+        "num_fewshot": asked.fewshot,
         "seed": asked.seed,
         "calculator": recipe.student.calculator,
+        "max_tokens": recipe.student.max_tokens,
+        "dtype": recipe.student.dtype,
+        "prompt": prompt.name,
+        "prompt_sha": prompt.sha,
     }
+    if recipe.knowledge.gate is not None:
+        settings["gate"] = recipe.knowledge.gate
     return json.dumps(settings, indent=2) + "\n"
 
 
@@ -280,7 +428,7 @@ def _folder(asked: Asked, recipe: Recipe) -> Path:
     if asked.output_dir is not None:
         return asked.output_dir
     digest = hashlib.sha256(_settings(asked, recipe).encode()).hexdigest()[:8]
-    return asked.run / "eval" / f"{asked.benchmark}-{digest}"
+    return (asked.run or Path("runs")) / "eval" / f"{asked.benchmark}-{digest}"
 
 
 def _full(loaded: list[Loaded]) -> dict[str, int]:

@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from nesy import facts, scoring, stats
-from nesy.answer import Search, answer, prepare
+from nesy import facts, resources, scoring, stats
+from nesy.answer import Examples, Prepared, Search, attempt, prepare
 from nesy.errors import InputError
 from nesy.kb.entry import Entry
 from nesy.prompts import Prompt
-from nesy.runs import Run, messages_sha
+from nesy.runs import Run, finished, messages_sha
 from nesy.stats import Ablation, Figures
 from nesy.types import LM, Attempt, Hit, Question, Sampling
 
@@ -54,32 +54,50 @@ def evaluate(
     *,
     cell: str | None = None,
     batch: int = 64,
+    examples: Examples | None = None,
 ) -> list[Attempt]:
     """Answer questions, longest first, and return their attempts in the questions' order.
 
     ``cell`` names this setting in an ablation; its attempts go to ``attempts.<cell>.jsonl``,
     without one to ``attempts.jsonl``. Every ``batch`` attempts are stored at once.
+    ``examples`` gives the worked examples to show before a question.
 
     Raises:
-        InputError: the run holds attempts of another model or sampling under this name.
+        InputError: the run holds attempts of another model, prompt or sampling under this name.
         ModelError: the model could not answer; what was answered before is kept.
     """
     name = records(cell)
-    done = {} if run is None else _kept(run, name, questions, lm, prompt, sampling, search)
-    waiting = [question for question in questions if question.id not in done]
+    waiting, done = list(questions), dict[str, Attempt]()
+    if run is not None:
+        _same_conditions(run, name, lm, prompt, sampling, search)
+        _note_questions(run, questions)
+        done = _kept(run, name, prepare(_stored(run, name, questions), prompt, search, examples))
+        waiting = [question for question in questions if question.id not in done]
     waiting.sort(key=lambda question: -len(question.text))
+    entries: dict[str, Shown] = {}
+    asked = prepare(waiting, prompt, _noting(search, entries), examples)
+    if run is not None:
+        run.append("entries", _new(run, entries))
     if on_progress is not None:
-        on_progress(len(questions) - len(waiting), len(questions))
-    for first in range(0, len(waiting), batch):
-        some = waiting[first : first + batch]
-        entries: dict[str, Shown] = {}
-        made = answer(some, lm, prompt, sampling, _noting(search, entries))
+        on_progress(len(done), len(questions))
+    fresh: list[Attempt] = []
+
+    def store() -> None:
         if run is not None:
-            run.append("entries", _new(run, entries))
-            run.append(name, made)
-        done |= {attempt.question: attempt for attempt in made}
+            run.append(name, fresh)
+        done.update({one.question: one for one in fresh})
+        fresh.clear()
         if on_progress is not None:
-            on_progress(len(questions) - len(waiting) + first + len(some), len(questions))
+            on_progress(len(done), len(questions))
+
+    try:
+        for index, completion in finished(lm, [one.messages for one in asked], sampling, batch):
+            fresh.append(attempt(asked[index], completion))
+            if len(fresh) == batch:
+                store()
+    finally:  # what came before a failure is kept
+        if fresh:
+            store()
     return [done[question.id] for question in questions]
 
 
@@ -99,20 +117,15 @@ def cells(run: Run) -> list[str | None]:
     return [None if name == "attempts" else name.removeprefix("attempts.") for name in begun]
 
 
-def _kept(
-    run: Run,
-    name: str,
-    questions: Sequence[Question],
-    lm: LM,
-    prompt: Prompt,
-    sampling: Sampling,
-    search: Search | None,
-) -> dict[str, Attempt]:
-    """Return the stored attempts that still answer what would be asked now."""
+def _same_conditions(
+    run: Run, name: str, lm: LM, prompt: Prompt, sampling: Sampling, search: Search | None
+) -> None:
+    """Write down how a cell is answered, or see that it is answered as it was begun."""
     conditions = {
         "model": lm.name,
         "fingerprint": lm.fingerprint,
         "prompt": prompt.name,
+        "prompt_sha": prompt.sha,
         "sampling": json.loads(json.dumps(asdict(sampling))),
         "knowledge": search is not None,
     }
@@ -121,18 +134,44 @@ def _kept(
     if known is not None and known != conditions:
         changed = ", ".join(key for key in conditions if known.get(key) != conditions[key])
         raise InputError(
-            f"{run.folder}/{name}.jsonl holds attempts made with another {changed}; "
-            "choose another --output-dir, or --no-resume"
+            f"{resources.shown(run.folder)}/{name}.jsonl holds attempts made with another "
+            f"{changed}; choose another --output-dir, or --no-resume to begin anew"
         )
     if known is None:
         run.write_json("conditions", {**begun, name: conditions})
+
+
+def keep(
+    run: Run,
+    questions: Sequence[Question],
+    attempts: Sequence[Attempt],
+    conditions: Mapping[str, Any],
+) -> None:
+    """Write attempts that were made elsewhere into a run, those that it does not hold yet."""
+    answered = {attempt.question for attempt in attempts}
+    run.write_json("conditions", {records(None): dict(conditions)})
+    _note_questions(run, [question for question in questions if question.id in answered])
+    held = {attempt.question: attempt for attempt in latest(run)}
+    run.append(records(None), [a for a in attempts if held.get(a.question) != a])
+
+
+def _note_questions(run: Run, questions: Sequence[Question]) -> None:
     have = {question.id for question in run.read("questions", Question)}
     run.append("questions", [question for question in questions if question.id not in have])
+
+
+def _stored(run: Run, name: str, questions: Sequence[Question]) -> list[Question]:
+    """Return the questions that have been answered before."""
+    answered = {attempt.question for attempt in run.read(name, Attempt)}
+    return [question for question in questions if question.id in answered]
+
+
+def _kept(run: Run, name: str, asked: Sequence[Prepared]) -> dict[str, Attempt]:
+    """Return the stored attempts whose prompt is what would be asked now."""
     stored = {attempt.question: attempt for attempt in run.read(name, Attempt)}
-    asked = [question for question in questions if question.id in stored]
     return {
         one.question.id: stored[one.question.id]
-        for one in prepare(asked, prompt, search)
+        for one in asked
         if stored[one.question.id].prompt_sha == messages_sha(one.messages)
     }
 

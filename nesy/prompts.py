@@ -18,7 +18,7 @@ from nesy.errors import PromptError
 from nesy.types import Message, Messages
 
 _ROLES = ("system", "user", "assistant")
-_KEYS = ("description", "messages", "target")
+_KEYS = ("description", "messages", "target", "stop")
 _JINJA = ImmutableSandboxedEnvironment(
     undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
 )
@@ -28,13 +28,15 @@ _JINJA = ImmutableSandboxedEnvironment(
 class Prompt:
     """A template: the messages a model is shown and, for training, the target it shall write.
 
-    ``sha`` is the sha256 of the file, so an edited prompt never meets old completions.
+    A completion ends before any of ``stop``. ``sha`` is the sha256 of the file, so an edited
+    prompt never meets old completions.
     """
 
     name: str
     sha: str
     messages: tuple[tuple[str, jinja2.Template], ...]
     target: jinja2.Template | None
+    stop: tuple[str, ...] = ()
 
     def render(self, **variables: Any) -> Messages:
         """Fill in the messages.
@@ -89,12 +91,15 @@ def load(name: str) -> Prompt:
         if entry["role"] not in _ROLES:
             raise PromptError(f"{where}: message {number}: role is one of {', '.join(_ROLES)}")
         messages.append((entry["role"], _compile(where, entry["content"])))
-    target = document.get("target")
+    target, stop = document.get("target"), document.get("stop", [])
+    if not isinstance(stop, list) or not all(isinstance(text, str) and text for text in stop):
+        raise PromptError(f"{where}: `stop` is a list of texts before which a completion ends")
     return Prompt(
         name=name,
         sha=hashlib.sha256(path.read_bytes()).hexdigest(),
         messages=tuple(messages),
         target=None if target is None else _compile(where, target),
+        stop=tuple(stop),
     )
 
 

@@ -140,7 +140,7 @@ def load(name: str, overrides: Sequence[str] = ()) -> Recipe:
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:
-        lines = [_explain(where, path, problem) for problem in error.errors()]
+        lines = [_explain(where, path, overrides, problem) for problem in error.errors()]
         raise RecipeError("\n".join(lines)) from error
 
 
@@ -168,8 +168,8 @@ def changed(recipe: Recipe, *overrides: str) -> Recipe:
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:
-        problem = error.errors()[0]
-        raise RecipeError(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from error
+        lines = [_explain("recipe", None, overrides, problem) for problem in error.errors()]
+        raise RecipeError("\n".join(lines)) from error
 
 
 def _apply(document: dict[str, Any], override: str) -> None:
@@ -188,10 +188,9 @@ def _apply(document: dict[str, Any], override: str) -> None:
         raise RecipeError(f"--set {override}: the value is not YAML") from error
 
 
-def _explain(where: str, path: Path, problem: Any) -> str:
+def _explain(where: str, path: Path | None, overrides: Sequence[str], problem: Any) -> str:
     location = [str(part) for part in problem["loc"]]
     name = ".".join(location)
-    line = _line_of(path, location)
     text = problem["msg"]
     if problem["type"] == "extra_forbidden":
         model: Any = Recipe
@@ -204,11 +203,24 @@ def _explain(where: str, path: Path, problem: Any) -> str:
             if close
             else f"unknown key; known: {', '.join(known)}"
         )
-    return f"{where}:{line}: {name}: {text}"
+    asked = next((one for one in reversed(overrides) if _overrides(one, location)), None)
+    if asked is not None:
+        return f"--set {asked}: {name}: {text}"
+    return f"{where}: {name}: {text}" if path is None else _in_file(where, path, location, text)
+
+
+def _overrides(override: str, location: list[str]) -> bool:
+    """Whether a value at ``location`` was set by an override."""
+    key = override.partition("=")[0].strip().replace("-", "_").split(".")
+    return key[: len(location)] == location[: len(key)]
+
+
+def _in_file(where: str, path: Path, location: list[str], text: str) -> str:
+    return f"{where}:{_line_of(path, location)}: {'.'.join(location)}: {text}"
 
 
 def _line_of(path: Path, location: list[str]) -> int:
-    """Line of a key in the file; 1 where it came from an override."""
+    """Line of a key in the file, or of the nearest above it."""
     node = YAML(typ="rt").load(path.read_text("utf-8"))
     line = 1
     for part in location:

@@ -23,6 +23,8 @@ from nesy.errors import InputError
 
 _PACKAGE = Path(__file__).parent
 FOLDERS = ("kb", "prompts", "eval", "recipes")
+EXAMPLE = _PACKAGE / "example"
+"""A benchmark of a user's own: ``nesy init`` copies it into ``eval/``."""
 
 
 def builtin(folder: str) -> Path:

@@ -13,8 +13,9 @@ import os
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -23,7 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from nesy import resources
 from nesy.errors import InputError, ModelError
-from nesy.types import LM, Completion, Messages, Sampling
+from nesy.types import LM, Completion, Messages, Sampling, StreamingLM
 
 RECIPE = "recipe.yaml"
 MANIFEST = "manifest.json"
@@ -102,6 +103,23 @@ class Run:
         if not (folder / RECIPE).is_file():
             raise InputError(f"{resources.shown(folder)}: no run here, it has no {RECIPE}")
         return cls(folder)
+
+    @classmethod
+    def set_aside(cls, folder: Path) -> Path | None:
+        """Move a run to ``<folder>.<n>``, so that it can be made anew; return where it went.
+
+        Returns ``None`` if there is no such folder.
+
+        Raises:
+            InputError: another process is writing to it.
+        """
+        if not folder.is_dir():
+            return None
+        with cls(folder) as run:
+            run._acquire()
+            number = next(n for n in count(1) if not _numbered(folder, n).exists())
+            folder.rename(_numbered(folder, number))
+        return _numbered(folder, number)
 
     def _acquire(self) -> None:
         try:
@@ -191,6 +209,10 @@ class Run:
             if path.is_file() and path.name not in (MANIFEST, ".lock")
         }
         _write_whole(self.folder / MANIFEST, _dump({**facts, "files": files}))
+
+
+def _numbered(folder: Path, number: int) -> Path:
+    return folder.with_name(f"{folder.name}.{number}")
 
 
 def read_records(path: Path, kind: type[T]) -> list[T]:
@@ -296,19 +318,52 @@ def messages_sha(messages: Messages) -> str:
     return hashlib.sha256(json.dumps(plain, ensure_ascii=False).encode()).hexdigest()
 
 
+def finished(
+    lm: LM, prompts: Sequence[Messages], sampling: Sampling, batch: int
+) -> Iterator[tuple[int, Completion]]:
+    """Yield (index of the prompt, completion) as they are done.
+
+    A model that streams keeps its places filled until the last prompt; any other is asked for
+    ``batch`` at a time.
+
+    Raises:
+        ModelError: the model could not answer, or gave another number of completions.
+    """
+    if isinstance(lm, StreamingLM):
+        yield from lm.stream(prompts, sampling)
+        return
+    for first in range(0, len(prompts), batch):
+        some = prompts[first : first + batch]
+        made = lm.generate(some, sampling)
+        if len(made) != len(some):
+            raise ModelError(
+                f"{lm.name}: {len(made)} completions for {len(some)} prompts; "
+                "an LM must answer each prompt"
+            )
+        yield from enumerate(made, first)
+
+
 class CachedLM:
     """An LM that asks each request once: what is stored is not asked again.
 
-    Every ``chunk`` answered requests are stored before the next ones are asked, so a killed
-    process repeats at most one chunk.
+    Every ``chunk`` answered requests are stored before the next ones are handed out, so a
+    killed process repeats at most one chunk. Without ``reuse`` everything is asked, and stored.
     """
 
-    def __init__(self, lm: LM, completions: Completions, chunk: int = 64) -> None:
+    def __init__(
+        self, lm: LM, completions: Completions, chunk: int = 64, reuse: bool = True
+    ) -> None:
         self._lm = lm
         self._completions = completions
         self._chunk = chunk
+        self._reuse = reuse
         self.asked = 0
         self.reused = 0
+
+    @property
+    def lm(self) -> LM:
+        """The wrapped model, for what is no completion."""
+        return self._lm
 
     @property
     def name(self) -> str:
@@ -328,24 +383,43 @@ class CachedLM:
         Raises:
             ModelError: the model could not answer, or gave another number of completions.
         """
+        found = dict(self.stream(prompts, sampling))
+        return [found[index] for index in range(len(prompts))]
+
+    def stream(
+        self, prompts: Sequence[Messages], sampling: Sampling
+    ) -> Iterator[tuple[int, Completion]]:
+        """Yield (index of the prompt, completion) as they are stored, known ones first.
+
+        Raises:
+            ModelError: as ``generate``.
+        """
         keys = self._keys(prompts, sampling)
-        known = self._completions.get(list(dict.fromkeys(keys)))
+        known = self._completions.get(list(dict.fromkeys(keys))) if self._reuse else {}
         self.reused += sum(key in known for key in keys)
-        asked = zip(keys, prompts, strict=True)
-        waiting = list({key: prompt for key, prompt in asked if key not in known}.items())
-        for first in range(0, len(waiting), self._chunk):
-            some = waiting[first : first + self._chunk]
-            made = self._lm.generate([prompt for _, prompt in some], sampling)
-            if len(made) != len(some):
-                raise ModelError(
-                    f"{self.name}: {len(made)} completions for {len(some)} prompts; "
-                    "an LM must answer each prompt"
-                )
-            answered = {key: completion for (key, _), completion in zip(some, made, strict=True)}
-            self._completions.put(self.name, answered)
-            self.asked += len(answered)
-            known |= answered
-        return [known[key] for key in keys]
+        yield from ((index, known[key]) for index, key in enumerate(keys) if key in known)
+        places: dict[str, list[int]] = {}
+        for index, key in enumerate(keys):
+            if key not in known:
+                places.setdefault(key, []).append(index)
+        waiting = list(places)
+        asked = [prompts[some[0]] for some in places.values()]
+        fresh: dict[str, Completion] = {}
+        try:
+            for number, completion in finished(self._lm, asked, sampling, self._chunk):
+                fresh[waiting[number]] = completion
+                if len(fresh) == self._chunk:
+                    stored, fresh = self._stored(fresh), {}
+                    yield from ((index, c) for key, c in stored.items() for index in places[key])
+        finally:  # what came before a failure was paid for
+            stored = self._stored(fresh)
+        yield from ((index, c) for key, c in stored.items() for index in places[key])
+
+    def _stored(self, fresh: dict[str, Completion]) -> dict[str, Completion]:
+        if fresh:
+            self._completions.put(self.name, fresh)
+            self.asked += len(fresh)
+        return fresh
 
     def _keys(self, prompts: Sequence[Messages], sampling: Sampling) -> list[str]:
         decides = json.dumps([self.name, self.fingerprint, asdict(sampling)], ensure_ascii=False)

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from nesy import latex
 from nesy.numerals import canonical, number, numbers_in
 from nesy.types import AnswerKind, Completion, Outcome, Question
 
@@ -50,35 +51,39 @@ class Graded:
 def grade(completion: Completion, question: Question) -> Graded:
     """Grade a completion under the lenient and the strict rule.
 
-    Without an answer the outcome is ``truncated`` if the completion ended at its limit, else
-    ``unparsed``; so is a wrong number or text that stands at the very end of such a one.
+    A number whose target is an expression, as ``2\\sqrt{3}``, is read as text and compared by
+    ``nesy.latex``. Without an answer the outcome is ``truncated`` if the completion ended at
+    its limit, else ``unparsed``; so is a wrong number or text that stands at the very end of
+    such a one.
     """
     text = completion.text
     cut_off = completion.finish == "length"
-    found = extract(text, question.kind, question.choices, "lenient")
+    expression = question.kind == "number" and latex.is_expression(question.target)
+    kind: AnswerKind = "text" if expression else question.kind
+    found = extract(text, kind, question.choices, "lenient")
     if cut_off and found is not None and found.rule in _GUESSES:
         found = None  # a number somewhere in an unfinished rationale is no answer
-    strict = extract(text, question.kind, question.choices, "strict")
+    strict = extract(text, kind, question.choices, "strict")
+
+    def same(value: str) -> bool:
+        if expression:
+            return latex.equal(latex.written(value), question.target)
+        return matches(value, question.target, kind, question.choices)
 
     def outcome(seen: Extracted | None, right: bool) -> Outcome:
         if seen is not None and right:
             return "correct"
-        if cut_off and (seen is None or _touches_end(seen, text, question.kind)):
+        if cut_off and (seen is None or _touches_end(seen, text, kind)):
             return "truncated"
         return "unparsed" if seen is None else "wrong"
 
     return Graded(
         answer=None if found is None else found.value,
         rule=None if found is None else found.rule,
-        outcome=outcome(
-            found,
-            found is not None
-            and matches(found.value, question.target, question.kind, question.choices),
-        ),
+        outcome=outcome(found, found is not None and same(found.value)),
         outcome_strict=outcome(
             strict,
-            strict is not None
-            and _exact(strict.value, question.kind) == _exact(question.target, question.kind),
+            strict is not None and _exact(strict.value, kind) == _exact(question.target, kind),
         ),
     )
 

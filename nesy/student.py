@@ -12,13 +12,23 @@ from nesy.kb.index import Index
 from nesy.kb.rerank import load_reranker
 from nesy.kb.search import IndexSearch, Searching
 from nesy.recipe import Recipe
+from nesy.runs import CachedLM
 from nesy.types import LM
 
 PROMPT = "student"
 
 
-def load_student(recipe: Recipe, adapter: Path | None) -> LM:
+def load_student(
+    recipe: Recipe,
+    adapter: Path | None,
+    *,
+    batch_size: int | str = "auto",
+    base_url: str | None = None,
+) -> LM:
     """Load the recipe's student, with an adapter or, with ``None``, as it was before.
+
+    ``batch_size`` is the number of questions that local weights decode at a time; ``base_url``
+    is for a model behind an endpoint.
 
     Raises:
         ModelError: the model or the adapter is missing.
@@ -29,6 +39,8 @@ def load_student(recipe: Recipe, adapter: Path | None) -> LM:
         device=recipe.student.device,
         dtype=recipe.student.dtype,
         calculator=recipe.student.calculator,
+        batch_size=batch_size,
+        base_url=base_url,
     )
 
 
@@ -65,4 +77,5 @@ def gated(recipe: Recipe, search: Searching, lm: LM) -> Searching:
     """
     if recipe.knowledge.gate is None:
         return search
+    lm = lm.lm if isinstance(lm, CachedLM) else lm
     return GatedSearch(search, lm, prompts.load(PROMPT), recipe.knowledge.gate)

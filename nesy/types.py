@@ -6,9 +6,9 @@ frozen; those that reach a run folder are written as one JSON line each, as they
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +24,8 @@ class Question:
 
     ``text`` already holds the option lines of a choice question
     (``Options:\\n(A) …\\n(B) …``); ``choices`` repeats the option texts for grading.
-    ``target`` is the benchmark's own form: ``(B)``, ``42``, ``Yes``, ``] ] >``.
+    ``target`` is the benchmark's own form: ``(B)``, ``42``, ``Yes``, ``] ] >``; ``rationale``
+    is its own worked solution up to there, where it has one.
     ``facts`` and ``params`` are filled by the embedded benchmarks only: the ids of the
     facts the answer rests on, and what is needed to derive the answer again.
     """
@@ -39,6 +40,7 @@ class Question:
     choices: tuple[str, ...] = ()
     facts: tuple[str, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
+    rationale: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,20 @@ class LM(Protocol):
 
         Raises:
             ModelError: the model could not answer; never a placeholder completion.
+        """
+
+
+@runtime_checkable
+class StreamingLM(LM, Protocol):
+    """A language model that hands out each completion as soon as it is done."""
+
+    def stream(
+        self, prompts: Sequence[Messages], sampling: Sampling
+    ) -> Iterator[tuple[int, Completion]]:
+        """Yield (index of the prompt, completion) in any order, each prompt once.
+
+        Raises:
+            ModelError: as ``generate``; what was yielded before is good.
         """
 
 

@@ -84,6 +84,47 @@ def test_rows_are_refilled_in_chunks_and_pad_is_cut(
     assert all(len(alone[i]) <= n for i, n in enumerate(limits))
 
 
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize(("places", "tokens"), [(6, 60), (40, 10_000)])
+def test_what_prompts_begin_with_is_read_once_and_changes_nothing(
+    folders: dict[str, Path], architecture: str, places: int, tokens: int
+) -> None:
+    from nesy.models.decoding import Choice, Row, Stop
+
+    model = HFModel(str(folders[architecture]))
+    rng = Random(5)
+    beginnings = [[rng.randrange(5, 300) for _ in range(n)] for n in (120, 40, 90)]
+    asked = [
+        rng.choice(beginnings) + [rng.randrange(5, 300) for _ in range(rng.randint(0, 30))]
+        for _ in range(30)
+    ]
+    asked += [[rng.randrange(5, 300) for _ in range(rng.randint(1, 150))] for _ in range(6)]
+    asked += [asked[0], beginnings[0][:60]]
+    limits = [rng.choice([1, 5, 30]) for _ in asked]
+
+    read: list[int] = []
+    model.model.register_forward_pre_hook(
+        lambda _, args, given: read.append(given["input_ids"].numel()), with_kwargs=True
+    )
+
+    def run(prompts: list[int], places: int, tokens: int) -> dict[int, list[int]]:
+        rows = [Row(i, asked[i], limits[i], None) for i in prompts]
+        stop = Stop(model.tokenizer, ())
+        done = model._decoder.run(
+            rows, Choice(0.0, 1.0), stop, places=places, prefill_tokens=tokens
+        )
+        return {row.index: row.written for row in done}
+
+    alone: dict[int, list[int]] = {}
+    for index in range(len(asked)):
+        alone |= run([index], 1, 10_000)
+    by_one = sum(read)
+    read.clear()
+    assert run(list(range(len(asked))), places, tokens) == alone
+    if architecture != "mistral":  # a sliding window keeps its own cache, which is not shared
+        assert sum(read) < 0.8 * by_one
+
+
 def test_completion_says_why_it_ended_and_counts(folders: dict[str, Path]) -> None:
     model = HFModel(str(folders["llama"]))
     ended = {"stop": 0, "length": 0}

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HEAVY = ("torch", "transformers", "faiss", "sentence_transformers", "datasets")
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("types", "errors", "numerals"),
+    ("types", "errors", "numerals", "latex"),
     (
         *("resources", "recipe", "prompts", "scoring", "runs", "stats", "facts", "pretrained"),
         *("rows", "progress", "kb", "kb.entry", "kb.store", "kb.merge", "kb.pack", "kb.splice"),
@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         *("contamination", "kb.checks", "kb.index", "kb.encoder", "kb.extract", "kb.search"),
         *("kb.gate", "kb.rerank"),
     ),
-    ("student", "tables"),
+    ("student", "tables", "fewshot"),
     ("distill", "evaluate", "compare", "commonsense", "impact", "credit", "edits"),
     ("cli", "cli_kb", "cli_eval", "cli_runs", "cli_ask", "report"),
 )

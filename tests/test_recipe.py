@@ -139,6 +139,14 @@ def test_a_bad_override_is_told(here: Path, override: str, said: str) -> None:
     with pytest.raises(RecipeError) as error:
         recipes.load(write(here, SMALL), [override])
     assert said in str(error.value)
+    assert str(error.value).startswith(f"--set {override}: ")
+
+
+def test_a_bad_line_is_told_as_one_beside_a_bad_override(here: Path) -> None:
+    with pytest.raises(RecipeError) as error:
+        recipes.load(write(here, SMALL + "train: {rnak: 4}\n"), ["train.alpha=-1"])
+    told = sorted(line.partition(": ")[0] for line in str(error.value).splitlines())
+    assert told == ["--set train.alpha=-1", "mine.yaml:9"]
 
 
 def test_a_dumped_recipe_reads_back(here: Path) -> None:

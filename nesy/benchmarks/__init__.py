@@ -26,8 +26,9 @@ _LOG = logging.getLogger(__name__)
 class Loaded:
     """Questions with what a report must say about them.
 
-    ``source`` is where they were read, ``found`` and ``expected`` are the questions of the
-    asked split and tasks at hand and in the full benchmark (``None``: not declared).
+    Who reads passes ``partial`` on. ``source`` is where they were read, ``found`` and
+    ``expected`` are the questions of the asked split and tasks at hand and in the full
+    benchmark (``None``: not declared).
     """
 
     definition: Definition
@@ -72,8 +73,8 @@ def load(
     per_fact: int | None = None,
     strict_data: bool = False,
 ) -> list[Question]:
-    """Return the questions of a split; see ``read``."""
-    return read(
+    """Return the questions of a split, and warn of a partial copy; see ``read``."""
+    loaded = read(
         name,
         split,
         limit=limit,
@@ -82,7 +83,10 @@ def load(
         per_family=per_family,
         per_fact=per_fact,
         strict_data=strict_data,
-    ).questions
+    )
+    if loaded.partial is not None:
+        _LOG.warning(loaded.partial)
+    return loaded.questions
 
 
 def read(
@@ -117,10 +121,8 @@ def read(
         loaded = _generated(known, split, tasks, seed, (per_family, per_fact))
     else:
         loaded = _stored(known, path, split, _chosen(known, tasks))
-    if loaded.partial is not None:
-        if strict_data:
-            raise BenchmarkError(f"{loaded.partial}; get the full copy, or leave --strict-data out")
-        _LOG.warning(loaded.partial)
+    if strict_data and loaded.partial is not None:
+        raise BenchmarkError(f"{loaded.partial}; get the full copy, or leave --strict-data out")
     if not loaded.questions:
         raise BenchmarkError(f"{name}: no questions in split {split} ({loaded.source})")
     kept = loaded.questions if limit is None else _sample(loaded.questions, limit, seed)

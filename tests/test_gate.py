@@ -10,17 +10,20 @@ import pytest
 import small
 import torch
 
-from nesy import pretrained, prompts
+from nesy import pretrained, prompts, recipe, student
+from nesy.answer import answer
 from nesy.errors import InputError, ModelError
-from nesy.kb import gate
+from nesy.kb import gate, store
 from nesy.kb.entry import Entry
 from nesy.kb.gate import GatedSearch
 from nesy.kb.index import Index
 from nesy.kb.search import IndexSearch
 from nesy.models.hf import HFModel
-from nesy.types import Message, Messages, Question
+from nesy.runs import CachedLM, Completions
+from nesy.types import Message, Messages, Question, Sampling
 
 PROMPT = prompts.load("student")
+SHORT = Sampling(max_tokens=3)
 TEXTS = ("firkin of beer", "a firkin of gold", "the firkin")
 
 
@@ -117,3 +120,24 @@ def test_where_knowledge_always_helps_every_question_retrieves() -> None:
     assert (made.threshold, made.retrieving, made.checked) == (1.0, 1.0, 1.0)
     with pytest.raises(InputError, match="at least 5"):
         gate.fit([0.5] * 4, [True] * 4, [True] * 4)
+
+
+def test_eval_through_the_gate_shows_knowledge_to_unsure_questions_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NESY_HOME", str(tmp_path / "home"))
+    model = HFModel(str(small.save(tmp_path / "m", "llama")))
+    entry = Entry(id="e.a", when="how many", facts=("How many is a number.",))
+    store.write_drafts(tmp_path / "kb", "e", [entry])
+    made = recipe.load("embedded", ["knowledge.mode=bm25", "knowledge.min_score=null"])
+    searched = student.load_search(made, tmp_path / "kb")
+    asked = [question(n, f"How many? {'Ann has bags ' * n}") for n in range(8)]
+    told = gate.confidences(model, PROMPT, asked)
+    middle = sorted(told)[3]
+    through = student.gated(recipe.changed(made, f"knowledge.gate={middle}"), searched, model)
+    given = {a.question: bool(a.hits) for a in answer(asked, model, PROMPT, SHORT, through)}
+    assert given == {q.id: c <= middle for q, c in zip(asked, told, strict=True)}
+    stored = CachedLM(model, Completions())  # which answers for the model it wraps
+    through = student.gated(recipe.changed(made, f"knowledge.gate={middle}"), searched, stored)
+    assert sum(map(bool, through(asked))) == 4
+    assert student.gated(made, searched, model) is searched

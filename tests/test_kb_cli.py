@@ -240,6 +240,8 @@ def test_diff_log_and_merge_after_two_extractions() -> None:
     assert [(one["base"], one["ours"], one["theirs"]) for one in found] == [
         (["One."], ["Mine."], ["Two."])
     ]
+    problems = from_json("check")["problems"]
+    assert [(one["entry"], one["check"]) for one in problems] == [("learned.a", "conflict")]
     assert "no such conflict" in run("merge", "other", "--take", "ours", code=2).stderr
     run("merge", "learned.a", "--take", "theirs")
     assert store.load(Path("kb")).entries["learned.a"].facts == ("Two.",)

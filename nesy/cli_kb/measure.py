@@ -273,12 +273,12 @@ def _replaced(entry: Entry, old: str, new: str) -> Entry:
 
 def _written(teacher: str, entry: Entry, count: int) -> list[Any]:
     from nesy import edits, models, prompts
-    from nesy.runs import CachedLM, Completions
+    from nesy.cli_kb.recorded import stored
     from nesy.types import Sampling
 
-    lm = CachedLM(models.load(teacher), Completions())
+    prompt = prompts.load(edits.PROBES_PROMPT)
     return edits.written(
-        entry, lm, prompts.load(edits.PROBES_PROMPT), Sampling(max_tokens=2048), count
+        entry, stored(models.load(teacher)), prompt, Sampling(max_tokens=2048), count
     )
 
 
@@ -303,9 +303,10 @@ def gate(
     from nesy import prompts, student
     from nesy import recipe as recipes
     from nesy.answer import answer
+    from nesy.cli_kb.recorded import stored
     from nesy.kb import gate as gates
     from nesy.kb.search import IndexSearch
-    from nesy.runs import RECIPE, CachedLM, Completions, Run
+    from nesy.runs import RECIPE, Run
     from nesy.types import Sampling
 
     held = Run.open(run or _latest())
@@ -313,7 +314,7 @@ def gate(
     recipe = recipes.parse(resources.read_text(path), resources.shown(path))
     questions = _held_out(recipe, benchmark or recipe.data.benchmark, limit, seed)
     lm = student.load_student(recipe, held.folder / "adapter")
-    cached = CachedLM(lm, Completions())
+    cached = stored(lm)
     prompt = prompts.load(student.PROMPT)
     sampling = Sampling(max_tokens=recipe.student.max_tokens)
     search = IndexSearch(student.load_index(recipe, folder))
@@ -348,25 +349,13 @@ def gate(
 
 def _held_out(recipe: Recipe, benchmark: str, limit: int, seed: int) -> list[Question]:
     """Return training questions that the run was not trained on and that are no test questions."""
-    from nesy import benchmarks
+    from nesy import benchmarks, student
 
     data = recipe.data
-    used = benchmarks.load(
-        data.benchmark,
-        "train",
-        limit=data.limit,
-        tasks=data.tasks,
-        seed=data.seed,
-        per_family=data.per_family,
-        per_fact=data.per_fact,
-    )
-    if data.extra_benchmark is not None:
-        used += benchmarks.load(
-            data.extra_benchmark, "train", seed=data.seed, per_family=data.extra_per_family
-        )
     # The embedded families make other questions under another seed; stored ones stay the same.
     drawn = benchmarks.load(benchmark, "train", tasks=data.tasks, seed=data.seed + seed)
     tests = benchmarks.load(benchmark, "test", tasks=data.tasks)
+    used = student.training_questions(recipe)
     taken = {_bare(question) for question in (*used, *tests)}
     left = [question for question in drawn if _bare(question) not in taken]
     if not left:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,13 @@ from nesy import recipe as recipes
 from nesy.errors import InputError
 from nesy.kb.index import Index
 from nesy.kb.search import IndexSearch, Searching
+from nesy.progress import Progress
 from nesy.prompts import Prompt
 from nesy.recipe import Recipe
-from nesy.runs import RECIPE, CachedLM, Completions, Run
-from nesy.types import LM, Attempt, Question, Sampling
+from nesy.runs import RECIPE, CachedLM, Completions, Run, finished
+from nesy.types import LM, Attempt, Completion, Messages, Question, Sampling
 
+_BATCH = 64  # questions asked at a time of a model that does not stream
 _CELLS = ("distilled + KB", "model + KB", "base + KB")
 
 
@@ -40,7 +42,7 @@ class Recorded:
     weights: str
 
     def model(self) -> tuple[LM, LM]:
-        """Load the student that answered; also return it with its completions stored.
+        """Load the student that answered; also return it storing what it says and showing progress.
 
         Raises:
             InputError: its weights are no longer the ones that answered.
@@ -52,11 +54,38 @@ class Recorded:
                 f"{resources.shown(self.run.folder)}: {lm.name} is not the model that answered, "
                 "its weights or settings changed since; run `nesy eval` anew"
             )
-        return lm, CachedLM(lm, Completions())
+        return lm, stored(lm)
 
     def search(self, index: Index, lm: LM) -> Searching:
         """Return the search that the questions go through, with the gate if there was one."""
         return student.gated(self.recipe, IndexSearch(index), lm)
+
+
+class Watched:
+    """A model that shows on stderr how far it is."""
+
+    def __init__(self, lm: LM) -> None:
+        self._lm = lm
+        self.name = lm.name
+        self.fingerprint = lm.fingerprint
+
+    def generate(self, prompts: Sequence[Messages], sampling: Sampling) -> list[Completion]:
+        """Complete each prompt.
+
+        Raises:
+            ModelError: the model could not answer.
+        """
+        made: dict[int, Completion] = {}
+        with Progress().stage("answers", len(prompts), "questions") as advance:
+            for index, completion in finished(self._lm, prompts, sampling, _BATCH):
+                made[index] = completion
+                advance(len(made))
+        return [made[index] for index in range(len(prompts))]
+
+
+def stored(lm: LM) -> LM:
+    """Return the model storing what it says, so that nothing is asked twice, and showing progress."""
+    return Watched(CachedLM(lm, Completions()))
 
 
 def open_recorded(path: Path) -> Recorded:

@@ -84,7 +84,7 @@ class Watched:
 
 
 def stored(lm: LM) -> LM:
-    """Return the model storing what it says, so that nothing is asked twice, and showing progress."""
+    """Return the model storing what it says, and showing progress; nothing is asked twice."""
     return Watched(CachedLM(lm, Completions()))
 
 

@@ -85,7 +85,7 @@ def ask(text: str, run: Path, kb: Path, explain: bool) -> Answered:
     sampling = Sampling(max_tokens=recipe.student.max_tokens)
     attempt = answer([question], lm, prompt, sampling, gated)[0]
     prepared = prepare([question], prompt, gated)[0]
-    considered = tuple(search.considered(question, _CONSIDERED)) if explain else ()
+    considered = tuple(search.considered([question], _CONSIDERED)[0]) if explain else ()
     alone = answer([question], lm, prompt, sampling)[0] if explain else None
     return Answered(attempt.answer, attempt, prepared.messages[-1].content, considered, alone)
 

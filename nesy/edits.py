@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -198,8 +198,8 @@ def _holds(text: str, words: str) -> bool:
 
 def others(
     questions: Sequence[Question],
-    considered: Callable[[Question], Sequence[str]],
-    shown: Callable[[Question], Sequence[str]],
+    considered: Sequence[Sequence[str]],
+    shown: Sequence[Sequence[str]],
     entry: str,
     facts_of_entry: Sequence[str],
     count: int,
@@ -207,19 +207,15 @@ def others(
 ) -> list[Probe]:
     """Choose the questions of the locality: half neighbours, half unrelated, as far as they go.
 
-    ``considered`` gives the ids of the entries that come near a question, ``shown`` those that
-    it is shown. A neighbour has the entry among the first but is shown another one; a question
-    that is shown the entry, or rests on its facts, is neither.
+    ``considered`` holds, for each question, the ids of the entries that come near it, ``shown``
+    those that it is shown. A neighbour has the entry among the first but is shown another one;
+    a question that is shown the entry, or rests on its facts, is neither.
     """
-    rng = Random(seed)
     near: list[Probe] = []
     far: list[Probe] = []
-    for question in rng.sample(list(questions), len(questions)):
-        if len(near) >= count and len(far) >= count:
-            break
-        if set(question.facts) & set(facts_of_entry) or entry in shown(question):
-            continue
-        (near if entry in considered(question) else far).append(Probe("locality", question))
+    for i in Random(seed).sample(range(len(questions)), len(questions)):
+        if not set(questions[i].facts) & set(facts_of_entry) and entry not in shown[i]:
+            (near if entry in considered[i] else far).append(Probe("locality", questions[i]))
     half = max(count // 2, count - len(far))
     chosen = near[:half]
     return [*chosen, *far[: count - len(chosen)]]

@@ -133,10 +133,11 @@ def test_locality_takes_neighbours_and_others_but_no_question_on_the_fact() -> N
     searching = IndexSearch(index)
     on_fact = Question("f", "b", "t", "test", "One?", "1", "number", (), (UNIT.id,))
     shown = Question("s", "b", "t", "test", "Beer in firkins?", "1", "number")
+    asked = [*BESIDE, on_fact, shown]
     chosen = others(
-        [*BESIDE, on_fact, shown],
-        lambda question: [one.hit.entry for one in searching.considered(question, 5)],
-        lambda question: [one.hit.entry for one in searching([question])[0]],
+        asked,
+        [[one.hit.entry for one in some] for some in searching.considered(asked, 5)],
+        [[one.hit.entry for one in some] for some in searching(asked)],
         FIRKIN.id,
         fact_ids(FIRKIN),
         10,

@@ -98,9 +98,9 @@ def test_scope_holds_and_considered_shows_more_than_k() -> None:
     scoped = entry("d.scoped", "A firkin is 41 litres.", scope={"tasks": ["units"]})
     search = IndexSearch(Index([*ENTRIES, scoped], None, mode="bm25", k=1))
     assert [len(some) for some in search(ASKED)] == [1] * 4
-    ids = {one.hit.entry for one in search.considered(ASKED[0], 9)}
+    ids = {one.hit.entry for one in search.considered([ASKED[0]], 9)[0]}
     assert ids == {*ALL, "d.scoped"}
-    assert "d.scoped" not in {o.hit.entry for o in search.considered(question("q1", "x"), 9)}
+    assert "d.scoped" not in {o.hit.entry for o in search.considered([question("q1", "x")], 9)[0]}
 
 
 def test_an_empty_knowledge_base_finds_nothing() -> None:

@@ -206,10 +206,11 @@ def test(
             "give --questions FILE or --teacher MODEL"
         )
     searching = IndexSearch(index)
+    near = searching.considered(recorded.questions, _NEAR)
     probes += edits.others(
         recorded.questions,
-        lambda question: [one.hit.entry for one in searching.considered(question, _NEAR)],
-        lambda question: [one.hit.entry for one in searching([question])[0]],
+        [[one.hit.entry for one in some] for some in near],
+        [[one.hit.entry for one in some] for some in searching(recorded.questions)],
         new.id,
         edits.fact_ids(old),
         count,

@@ -46,8 +46,10 @@ class IndexSearch:
             without=entries,
         )
 
-    def considered(self, question: Question, k: int) -> list[Found]:
-        """Return the ``k`` best entries of a question, shown or not."""
+    def considered(self, questions: Sequence[Question], k: int) -> list[list[Found]]:
+        """Return the ``k`` best entries of each question, shown or not."""
         return self._index.search(
-            [question.text], k=k, tasks=[(question.benchmark, question.task)]
-        )[0]
+            [question.text for question in questions],
+            k=k,
+            tasks=[(q.benchmark, q.task) for q in questions],
+        )

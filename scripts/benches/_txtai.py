@@ -37,14 +37,15 @@ index.index((id_, entry.key("all"), None) for id_, entry in entries.items())
 opened = time.perf_counter() - begun
 index.search("warm up", 1)
 
-took = []
+took, cpu = [], []
 for number in range(int(edits)):
     id_ = list(entries)[number]
     text = f"{entries[id_].when}\nA peer{number} quagga is {number} zebras."
-    begun = time.perf_counter()
+    begun, begun_cpu = time.perf_counter(), time.process_time()
     index.upsert([(id_, text, None)])
     found = index.search(f"How many zebras is a peer{number} quagga?", 1)
     took.append(time.perf_counter() - begun)
+    cpu.append(time.process_time() - begun_cpu)
     assert found[0][0] == id_, (found, id_)
 
 begun = time.perf_counter()
@@ -52,5 +53,5 @@ for first in range(0, len(asked), 64):
     index.batchsearch(asked[first : first + 64], 1)
 seconds = time.perf_counter() - begun
 memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-told = {"open": opened, "edits": took, "queries": len(asked) / seconds, "memory": memory}
+told = {"open": opened, "edits": took, "cpu": cpu, "queries": len(asked) / seconds, "memory": memory}
 Path(out).write_text(json.dumps(told), "utf-8")

@@ -141,6 +141,10 @@ def evaluate(
         bool, typer.Option("--ablate", help="Base and distilled, with and without knowledge.")
     ] = False,
     no_kb: Annotated[bool, typer.Option("--no-kb", help="Show the model no knowledge.")] = False,
+    gate: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Retrieve only at or below this confidence (kb gate)."),
+    ] = None,
     calculator: Annotated[
         str | None, typer.Option(help="off | plain | annotated; by default the recipe's.")
     ] = None,
@@ -202,6 +206,7 @@ def evaluate(
         ablate=ablate,
         kb=None if no_kb and not ablate else kb,
         calculator=calculator,
+        gate=gate,
         max_tokens=max_tokens,
         device=device,
         dtype=dtype,

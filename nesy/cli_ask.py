@@ -80,11 +80,12 @@ def ask(text: str, run: Path, kb: Path, explain: bool) -> Answered:
     question = Question("ask", "ask", "ask", "test", text.strip(), "", "text")
     search = student.load_search(recipe, kb)
     lm = student.load_student(recipe, run / "adapter")
+    gated = student.gated(recipe, search, lm)
     prompt = prompts.load(student.PROMPT)
     sampling = Sampling(max_tokens=recipe.student.max_tokens)
-    attempt = answer([question], lm, prompt, sampling, search)[0]
-    prepared = prepare([question], prompt, search)[0]
-    considered = tuple(search.considered(question, _CONSIDERED)) if explain else ()
+    attempt = answer([question], lm, prompt, sampling, gated)[0]
+    prepared = prepare([question], prompt, gated)[0]
+    considered = tuple(search.considered([question], _CONSIDERED)[0]) if explain else ()
     alone = answer([question], lm, prompt, sampling)[0] if explain else None
     return Answered(attempt.answer, attempt, prepared.messages[-1].content, considered, alone)
 

@@ -61,6 +61,7 @@ class Asked:
     ablate: bool = False
     kb: Path | None = None
     calculator: str | None = None
+    gate: float | None = None
     max_tokens: int | None = None
     device: str | None = None
     dtype: str | None = None
@@ -123,7 +124,7 @@ def measure(asked: Asked, progress: Progress) -> Measured:
                     students[cell.adapter],
                     prompt,
                     Sampling(max_tokens=recipe.student.max_tokens, stop=prompt.stop),
-                    searches[cell.shown],
+                    _gated(recipe, cell, searches, students[cell.adapter]),
                     run,
                     partial(_advance, advance),
                     cell=name,
@@ -261,6 +262,10 @@ def shown_path(asked: Asked, question: str) -> str:
         if cell is None or cell not in known or question not in attempts:
             continue
         search = searches[known[cell].shown]
+        if recipe.knowledge.gate is not None:
+            search = _gated(
+                recipe, known[cell], searches, student.load_student(recipe, known[cell].adapter)
+            )
         prepared = prepare([held[question]], _prompt(asked), search, examples)[0]
         parts.append(f"== {cell}\n{tables.path(attempts[question], held[question], prepared)}")
     return "\n\n".join(parts)
@@ -287,7 +292,12 @@ def _recipe(asked: Asked) -> Recipe:
             raise InputError(f"{resources.shown(asked.run)}: no run here, it has no {RECIPE}")
         recipe = recipes.parse(path.read_text("utf-8"), resources.shown(path))
     overrides = [f"student.{k}={json.dumps(v)}" for k, v in changes.items() if v is not None]
-    return recipes.changed(recipe, *overrides)
+    if asked.gate is not None:
+        overrides.append(f"knowledge.gate={asked.gate}")
+    recipe = recipes.changed(recipe, *overrides)
+    if asked.fewshot and recipe.knowledge.gate is not None:
+        raise InputError("the gate is fitted without examples: leave --num-fewshot or --gate out")
+    return recipe
 
 
 def _prompt(asked: Asked) -> Prompt:
@@ -362,6 +372,14 @@ def _searches(asked: Asked, recipe: Recipe) -> Mapping[str, Search | None]:
     }
 
 
+def _gated(
+    recipe: Recipe, cell: Cell, searches: Mapping[str, Search | None], lm: LM
+) -> Search | None:
+    """Put the recipe's gate before the knowledge base; the right entry is shown in any case."""
+    search: Any = searches[cell.shown]
+    return student.gated(recipe, search, lm) if cell.shown == "knowledge base" else search
+
+
 def _contamination(
     asked: Asked, recipe: Recipe, questions: list[Question], attempts: list[Attempt]
 ) -> dict[str, Any]:
@@ -390,7 +408,7 @@ def _contamination(
 def _settings(asked: Asked, recipe: Recipe) -> str:
     """What decides the questions and how they are answered, as the record's first file."""
     prompt = _prompt(asked)
-    settings = {
+    settings: dict[str, Any] = {
         "run": None if asked.run is None else str(asked.run),
         "model": recipe.student.model,
         "adapter": None if asked.adapter is None else str(asked.adapter),
@@ -407,6 +425,8 @@ def _settings(asked: Asked, recipe: Recipe) -> str:
         "prompt": prompt.name,
         "prompt_sha": prompt.sha,
     }
+    if recipe.knowledge.gate is not None:
+        settings["gate"] = recipe.knowledge.gate
     return json.dumps(settings, indent=2) + "\n"
 
 

@@ -85,6 +85,8 @@ class Knowledge(_Section):
     key: Literal["question", "when", "facts", "all"] = "all"
     k: int = Field(1, ge=1)
     min_score: float | None = Field(None, ge=-1, le=1)
+    rerank: str | None = None
+    gate: float | None = Field(None, ge=0, le=1)
 
 
 class Views(_Section):

@@ -361,6 +361,11 @@ class CachedLM:
         self.reused = 0
 
     @property
+    def lm(self) -> LM:
+        """The wrapped model, for what is no completion."""
+        return self._lm
+
+    @property
     def name(self) -> str:
         """Name of the wrapped model."""
         return self._lm.name

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nesy import models
+from nesy import benchmarks, models, prompts
 from nesy.kb import store
 from nesy.kb.encoder import load_encoder
+from nesy.kb.gate import GatedSearch
 from nesy.kb.index import Index
-from nesy.kb.search import IndexSearch
+from nesy.kb.rerank import load_reranker
+from nesy.kb.search import IndexSearch, Searching
 from nesy.recipe import Recipe
-from nesy.types import LM
+from nesy.runs import CachedLM
+from nesy.types import LM, Question
 
 PROMPT = "student"
 
@@ -49,6 +52,9 @@ def load_index(recipe: Recipe, kb: Path) -> Index:
     """
     settings = recipe.knowledge
     entries = store.load(kb).entries
+    questions = None
+    if settings.key == "question":
+        questions = {question.id: question.text for question in training_questions(recipe)}
     encoder = None if settings.mode == "bm25" else load_encoder(settings.encoder)
     return Index(
         entries,
@@ -57,9 +63,46 @@ def load_index(recipe: Recipe, kb: Path) -> Index:
         mode=settings.mode,
         k=settings.k,
         min_score=settings.min_score,
+        questions=questions,
+        reranker=None if settings.rerank is None else load_reranker(settings.rerank),
     )
+
+
+def training_questions(recipe: Recipe) -> list[Question]:
+    """Return the training questions that a recipe draws its distillation from.
+
+    Raises:
+        BenchmarkError: their data are missing.
+    """
+    data = recipe.data
+    drawn = benchmarks.load(
+        data.benchmark,
+        "train",
+        limit=data.limit,
+        tasks=data.tasks,
+        seed=data.seed,
+        per_family=data.per_family,
+        per_fact=data.per_fact,
+    )
+    if data.extra_benchmark is not None:
+        drawn += benchmarks.load(
+            data.extra_benchmark, "train", seed=data.seed, per_family=data.extra_per_family
+        )
+    return drawn
 
 
 def load_search(recipe: Recipe, kb: Path, own: bool = True) -> IndexSearch:
     """Make the search that questions go through; ``own`` as in ``IndexSearch``."""
     return IndexSearch(load_index(recipe, kb), own=own)
+
+
+def gated(recipe: Recipe, search: Searching, lm: LM) -> Searching:
+    """Let only questions of which the student is unsure retrieve, if the recipe has a gate.
+
+    Raises:
+        ModelError: the student can't say how sure it is.
+    """
+    if recipe.knowledge.gate is None:
+        return search
+    lm = lm.lm if isinstance(lm, CachedLM) else lm
+    return GatedSearch(search, lm, prompts.load(PROMPT), recipe.knowledge.gate)

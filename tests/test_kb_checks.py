@@ -116,3 +116,39 @@ def test_leaks(text: str, target: str, reason: str) -> None:
 )
 def test_no_leak(text: str, target: str) -> None:
     assert checks.leaks(text, QUESTION, target) is None
+
+
+def test_facts_of_one_subject_that_differ_may_contradict() -> None:
+    def told(*facts: str) -> list[tuple[str, str]]:
+        made = [entry(f"e{n}", fact, when="the axolotl") for n, fact in enumerate(facts)]
+        return [(one.severity, one.message.split()[0]) for one in checks.contradictions(made)]
+
+    assert told("The axolotl is a fish.", "The axolotl is an amphibian.") == [("warning", "may")]
+    assert told("The axolotl is a fish.", "The axolotl is not a fish.") == [
+        ("error", "contradicts")
+    ]
+    assert told("The axolotl has 4 legs.", "The axolotl has 6 legs.") == [("error", "contradicts")]
+    assert told("The axolotl is a fish.", "the axolotl is a fish") == []
+    assert told("The axolotl is a fish.", "The newt is an amphibian.") == []
+    assert told("Axolotls swim.", "Axolotls breathe.") == []
+
+
+def test_links() -> None:
+    made = [
+        Entry(id=id_, when="x", facts=("y",), source={} if url is None else {"url": url})
+        for id_, url in {
+            "a": "https://example.org/units",
+            "b": "example.org",
+            "c": "https://example.org/units",
+            "d": None,
+        }.items()
+    ]
+    assert [(p.entry, p.severity) for p in checks.dead_links(made)] == [("b", "error")]
+    asked: list[str] = []
+
+    def reach(url: str) -> str | None:
+        asked.append(url)
+        return "Not Found"
+
+    assert [p.entry for p in checks.dead_links(made, reach)] == ["a", "b", "c"]
+    assert asked == ["https://example.org/units"]

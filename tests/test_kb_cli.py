@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -145,6 +147,31 @@ def test_check_against_a_run_and_a_benchmark(project: Path) -> None:
     assert "no run here" in run("stats", "--run", "nowhere", code=2).stderr
 
 
+def test_check_asks_for_links(capsys: pytest.CaptureFixture[str]) -> None:
+    class Page(SimpleHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response({"/here": 200, "/closed": 403}.get(self.path, 404))
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        base = f"http://127.0.0.1:{server.server_port}"
+        for name in ("here", "closed", "gone"):
+            source = f"source={{url: {base}/{name}}}"
+            run("add", "mine", "--id", name, "--when", name, "--fact", f"It is {name}.")
+            run("edit", name, "--set", source)
+        assert from_json("check")["ok"]
+        problems = from_json("check", "--links", code=1)["problems"]
+        assert [p["entry"] for p in problems] == ["gone"]
+        assert "404" in problems[0]["message"]
+        server.shutdown()
+    again = from_json("check", "--links", code=1)["problems"]
+    assert [p["entry"] for p in again] == ["here", "closed", "gone"]
+
+
 def test_stats_counts() -> None:
     rows = {row["pack"]: row for row in from_json("stats")["packs"]}
     assert rows["units"] == {
@@ -213,6 +240,8 @@ def test_diff_log_and_merge_after_two_extractions() -> None:
     assert [(one["base"], one["ours"], one["theirs"]) for one in found] == [
         (["One."], ["Mine."], ["Two."])
     ]
+    problems = from_json("check")["problems"]
+    assert [(one["entry"], one["check"]) for one in problems] == [("learned.a", "conflict")]
     assert "no such conflict" in run("merge", "other", "--take", "ours", code=2).stderr
     run("merge", "learned.a", "--take", "theirs")
     assert store.load(Path("kb")).entries["learned.a"].facts == ("Two.",)

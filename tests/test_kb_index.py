@@ -1,14 +1,17 @@
 """Retrieval: both retrievers, their fusion, the floor, and what a question must not be given."""
 
 import hashlib
+import random
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from nesy.errors import InputError
+from nesy.kb import bm25
+from nesy.kb.bm25 import words_of
 from nesy.kb.entry import Entry
-from nesy.kb.index import Index, words_of
+from nesy.kb.index import Index
 
 
 class Bag:
@@ -26,6 +29,16 @@ class Bag:
             for word in words_of(text):
                 row[int(hashlib.md5(word.encode()).hexdigest(), 16) % self.dim] += 1
         return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+
+
+class Counting(Bag):
+    """Counts the texts that it was given."""
+
+    texts = 0
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        self.texts += len(texts)
+        return super().encode(texts)
 
 
 def entry(id_: str, when: str, fact: str, **fields: object) -> Entry:
@@ -113,3 +126,72 @@ def test_misfit_of_encoder_and_index_is_named() -> None:
 
 def test_words() -> None:
     assert words_of("The firkins' berries, 3 glasses, a 4th") == ["firkin", "berry", "glasse", "4th"]
+
+
+def test_word_scores_are_those_of_bm25s() -> None:
+    bm25s = pytest.importorskip("bm25s")
+    rng = random.Random(1)
+    known = ["red", "green", "blue", "ham", "eggs", "spam", "tin"]
+    texts = [" ".join(rng.choices(known, k=n)) for n in (*range(1, 40), 3)]
+    theirs = bm25s.BM25(backend="numpy")
+    theirs.index([words_of(text) or [""] for text in texts], show_progress=False)
+    ours = bm25.count(texts)
+    for query in ("red ham", "spam", "tin tin eggs", "unknown"):
+        words = words_of(query)
+        wanted = theirs.get_scores(words) if query != "unknown" else np.zeros(len(texts))
+        assert ours.scores(words) == pytest.approx(wanted, abs=1e-5)
+
+
+def test_an_updated_index_equals_a_new_one_and_costs_the_changed_entries() -> None:
+    rng = random.Random(3)
+    words = ["firkin", "dozen", "hand", "horse", "beer", "gold", "tin", "water", "acre"]
+
+    def made(number: int) -> Entry:
+        return entry(f"e{number:02}", " ".join(rng.choices(words, k=3)), rng.choice(words))
+
+    held = {number: made(number) for number in range(30)}
+    counting = Counting()
+    index = Index(held.values(), counting, k=5, min_score=None)
+    for _ in range(40):
+        before = dict(held)
+        for number in rng.sample(range(34), rng.choice([0, 1, 1, 3])):
+            if rng.random() < 0.3:
+                held.pop(number, None)
+            else:
+                held[number] = made(number)
+        old = {n: e.key("all") for n, e in before.items()}
+        changed = [e for n, e in held.items() if old.get(n) != e.key("all")]
+        counting.texts = 0
+        index = index.updated(held.values())
+        assert counting.texts == len(changed)
+        queries = [" ".join(rng.choices(words, k=4)) for _ in range(5)]
+        fresh = Index(held.values(), Bag(), k=5, min_score=None)
+        assert index.search(queries) == fresh.search(queries)
+
+
+def test_an_entry_left_out_makes_room_for_the_next() -> None:
+    index = Index(ENTRIES, Bag(), k=3, min_score=None)
+    everything = [found.hit.entry for found in index.search(QUERIES[:1])[0]]
+    left = index.search(QUERIES[:1], without=[frozenset({"firkin", "unknown"})])[0]
+    assert [found.hit.entry for found in left] == everything[1:]
+    assert [found.hit.rank for found in left] == [1, 2]
+
+
+class Longest:
+    """A reranker that likes long texts."""
+
+    name = "longest"
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        return [float(len(text)) for _, text in pairs]
+
+
+def test_a_reranker_orders_what_passes_the_floor() -> None:
+    index = Index(ENTRIES, Bag(), k=2, min_score=None, reranker=Longest())
+    found = index.search(QUERIES)
+    lengths = sorted((len(e.key("all")) for e in ENTRIES), reverse=True)
+    assert [[one.hit.score for one in some] for some in found] == [lengths[:2]] * 3
+    assert [one.hit.rank for one in found[0]] == [1, 2]
+    floored = Index(ENTRIES, Bag(), k=2, min_score=0.3, reranker=Longest())
+    assert [one.hit.entry for one in floored.search(QUERIES[:1])[0]] == ["firkin"]
+    assert floored.search(["nothing alike"]) == [[]]

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from nesy import resources
 from nesy.errors import EntryError
 from nesy.kb import lock, splice, store
 from nesy.kb.entry import Entry
+from nesy.kb.pack import check_text, read_pack
 
 
 @pytest.fixture(autouse=True)
@@ -167,32 +169,96 @@ MUTATIONS = (
 )
 
 
-def test_mutated_files_give_places_and_are_never_written(folder: Path) -> None:
-    base = splice.change(
-        splice.new_pack("bad", "CC0-1.0"), folder / "bad.yaml", {}, [FIRKIN.plain(), DOZEN.plain()]
-    )
-    rng = random.Random(7)
+def mutated(text: str, rng: random.Random) -> str:
+    for _ in range(rng.choice([1, 1, 2, 5])):
+        at = rng.randrange(len(text) + 1)
+        cut = rng.choice([0, 0, 1, 3, 20])
+        text = text[:at] + rng.choice(MUTATIONS) + text[at + cut :]
+    return text
+
+
+def test_10000_mutated_files_give_places_and_are_never_written(folder: Path) -> None:
     path = folder / "bad.yaml"
+    drafts = [{"id": f"u.{n}", "when": f"in {n}", "facts": ["It is 13."]} for n in "ab"]
+    base = splice.change(splice.new_pack("bad", "CC0-1.0"), path, {}, drafts)
+    rng = random.Random(7)
     refused = 0
-    for _ in range(400):
-        text = base
-        for _ in range(rng.choice([1, 1, 2, 5])):
-            at = rng.randrange(len(text) + 1)
-            cut = rng.choice([0, 0, 1, 3, 20])
-            text = text[:at] + rng.choice(MUTATIONS) + text[at + cut :]
-        data = text.encode("utf-8")
-        path.write_bytes(data)
-        try:
-            store.load(folder)
-        except EntryError as error:
-            refused += 1
-            for line in str(error).splitlines():
-                place = line.partition("bad.yaml:")[2].split(":")
-                assert place[0].isdigit() and place[1].isdigit(), line
-            with pytest.raises(EntryError):
-                store.write_drafts(folder, "bad", [FIRKIN])
-        assert path.read_bytes() == data
-    assert refused > 200
+    for number in range(10_000):
+        text = mutated(base, rng)
+        problems = check_text(text, path).problems
+        for problem in problems:
+            (line,) = problem.splitlines()
+            place = line.partition("bad.yaml:")[2].split(":")
+            assert place[0].isdigit() and place[1].isdigit(), line
+        refused += bool(problems)
+        if number % 10 == 0:
+            data = text.encode("utf-8")
+            path.write_bytes(data)
+            if problems:
+                with pytest.raises(EntryError) as caught:
+                    store.load(folder)
+                assert str(caught.value) == "\n".join(problems)
+                with pytest.raises(EntryError):
+                    store.write_drafts(folder, "bad", [FIRKIN])
+            else:
+                store.load(folder)
+            assert path.read_bytes() == data
+    assert 5_000 < refused < 9_500
+
+
+LAYOUTS = {
+    "block": "  - id: a  # x\n    when: |\n      foo\n      - id: no\n    facts: [b]\n\n"
+    "  # before b\n  - id: b\n    when: 'x\n      y'\n    facts:\n      - B\n  # end\n",
+    "flush": "- id: a\n  when: x\n  facts:\n  - B\n- {id: b, when: y, facts: [c]}\n",
+    "dash alone": "  -\n    id: a\n    when: x\n    facts: [b]\n"
+    "  -\n    id: b\n    when: y\n    facts: [c]\n",
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_changed_pack_reads_as_if_it_were_parsed_whole(
+    folder: Path, layout: str, newline: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder / "p.yaml"
+    head = "# mine\nname: p\nlicense: CC0-1.0\nentries:   # here\n\n"
+    base = (head + LAYOUTS[layout]).replace("\n", newline)
+    rng = random.Random(3)
+    read_whole = 0
+    for _ in range(300):
+        text = mutated(base, rng) if rng.random() < 0.8 else base
+        path.write_bytes(text.encode("utf-8"))
+        found, whole = read_pack(path), check_text(text, path)
+        assert found == whole
+        read_whole += whole.pack is not None
+    assert read_whole > 60
+
+
+def test_a_changed_entry_costs_parsing_that_entry(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write_drafts(folder, "learned", [entry(f"u.e{n}", f"Fact {n}.") for n in range(50)])
+    first = store.load(folder)
+    text = edited(folder / "learned.yaml", lambda text: text.replace("Fact 7.", "Fact seven."))
+    parsed: list[str] = []
+    real = resources.parse_document
+
+    def counted(text: str, path: Path) -> resources.Document:
+        parsed.append(text)
+        return real(text, path)
+
+    monkeypatch.setattr(resources, "parse_document", counted)
+    second = store.load(folder, known=first)
+    assert second.entries["u.e7"].facts == ("Fact seven.",)
+    assert sum(map(len, parsed)) < len(text) / 10
+    assert second.where == first.where
+    assert second == store.load(folder)
+    assert store.load(folder, known=second).packs["learned"] is second.packs["learned"]
+    edited(folder / "learned.yaml", lambda text: text.replace("Fact 8.", "8."))
+    with pytest.raises(EntryError, match="must be text, not the number"):
+        store.load(folder, known=second)  # what can't be read serves nothing stale
+    (folder / "learned.yaml").unlink()
+    assert store.load(folder, known=second).entries == {}
 
 
 def test_a_persons_edits_survive_the_next_extraction(folder: Path) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from nesy import recipe, student
+from nesy.kb import store
 from nesy.kb.entry import Entry
 from nesy.kb.index import Index, Mode
 from nesy.kb.search import IndexSearch
@@ -95,11 +98,29 @@ def test_scope_holds_and_considered_shows_more_than_k() -> None:
     scoped = entry("d.scoped", "A firkin is 41 litres.", scope={"tasks": ["units"]})
     search = IndexSearch(Index([*ENTRIES, scoped], None, mode="bm25", k=1))
     assert [len(some) for some in search(ASKED)] == [1] * 4
-    ids = {one.hit.entry for one in search.considered(ASKED[0], 9)}
+    ids = {one.hit.entry for one in search.considered([ASKED[0]], 9)[0]}
     assert ids == {*ALL, "d.scoped"}
-    assert "d.scoped" not in {o.hit.entry for o in search.considered(question("q1", "x"), 9)}
+    assert "d.scoped" not in {o.hit.entry for o in search.considered([question("q1", "x")], 9)[0]}
 
 
 def test_an_empty_knowledge_base_finds_nothing() -> None:
     assert IndexSearch(Index([], None, mode="bm25"), own=False)(ASKED) == [[]] * 4
     assert IndexSearch(Index(ENTRIES, None, mode="bm25"))([]) == []
+
+
+def test_the_key_question_is_the_text_of_the_questions_that_gave_an_entry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NESY_HOME", str(tmp_path / "home"))
+    overrides = ("knowledge.mode=bm25", "data.benchmark=synth-gsm", "data.per_family=2")
+    made = recipe.load("embedded", [*overrides, "data.per_fact=1", "knowledge.min_score=null"])
+    asked = student.training_questions(made)[:2]
+    drafts = [
+        entry(f"d.{n}", "Nothing alike.", one.id).model_copy(update={"when": "something else"})
+        for n, one in enumerate(asked)
+    ]
+    store.write_drafts(tmp_path / "kb", "d", drafts)
+    by_question = recipe.changed(made, "knowledge.key=question")
+    found = student.load_search(by_question, tmp_path / "kb")(asked)
+    assert [some[0].entry.id for some in found] == ["d.0", "d.1"]
+    assert student.load_search(made, tmp_path / "kb")(asked) == [[], []]

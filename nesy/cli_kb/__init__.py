@@ -1,4 +1,4 @@
-"""``nesy kb``: look at the knowledge base, check it, change it."""
+"""``nesy kb``: look at the knowledge base, check it, measure it, change it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from nesy.cli_kb import read, write
+from nesy.cli_kb import measure, read, write
 from nesy.errors import NesyError
 
 
@@ -37,6 +37,10 @@ for _name, _command in (
     ("diff", read.diff),
     ("log", read.log),
     ("stats", read.stats),
+    ("credit", measure.credit),
+    ("prune", measure.prune),
+    ("test", measure.test),
+    ("gate", measure.gate),
     ("add", write.add),
     ("edit", write.edit),
     ("dedup", write.dedup),

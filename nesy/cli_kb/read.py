@@ -12,12 +12,15 @@ from typing import Annotated, Any, get_args
 import typer
 
 from nesy import resources
+from nesy.cli_kb.measure import impact_document, measured_impact, print_impact
 from nesy.cli_kb.output import AsJson, Folder, choice, document, emit, flat
 from nesy.errors import EntryError, InputError
 from nesy.kb import lock, merge, store
 from nesy.kb.entry import Key
 from nesy.kb.store import KnowledgeBase
 
+_LINK_SECONDS = 10.0
+_REFUSALS = (401, 403, 405, 429)
 RunFolder = Annotated[Path | None, typer.Option("--run", help="A run folder to count hits in.")]
 
 
@@ -71,12 +74,15 @@ def search(
         float | None, typer.Option(help="Floor of the cosine; entries below are left out.")
     ] = None,
     encoder: Annotated[str | None, typer.Option(help="Hub name or folder.")] = None,
+    rerank: Annotated[
+        str | None, typer.Option(help="Cross-encoder that orders the best; hub name or folder.")
+    ] = None,
     folder: Folder = store.OWN,
     as_json: AsJson = False,
 ) -> None:
     """Print the entries that a question would be given, with the scores of both retrievers."""
     knowledge = store.load_known(folder)
-    index = _index(knowledge, mode, key, encoder, min_score)
+    index = _index(knowledge, mode, key, encoder, min_score, rerank)
     found = index.search([query], k=k)[0]
     if as_json:
         return emit(
@@ -106,7 +112,8 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Say why a question is, or is not, given an entry."""
-    from nesy.kb.index import MIN_SCORE, words_of
+    from nesy.kb.bm25 import words_of
+    from nesy.kb.index import MIN_SCORE
 
     knowledge = store.load_known(folder)
     entry = knowledge.get(id_)
@@ -136,13 +143,17 @@ def check(
         str | None, typer.Option(help="Benchmark whose test questions must not be in an entry.")
     ] = None,
     split: Annotated[str, typer.Option(help="Split of that benchmark.")] = "test",
+    links: Annotated[
+        bool, typer.Option("--links", help="Ask each source.url whether it is there.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail the check too.")] = False,
     folder: Folder = store.OWN,
     as_json: AsJson = False,
 ) -> None:
     """Check format, ids, sums, near-duplicates, contradictions and licenses; exit 1 on problems.
 
-    With --run also which entries no question was given; with --against leaked questions.
+    With --links also dead links, with --run entries that no question was given, and with
+    --against leaked questions.
     """
     from nesy.kb import checks
 
@@ -156,6 +167,12 @@ def check(
             typer.echo("\n".join(lines))
         raise typer.Exit(1) from error
     problems = [*checks.run(knowledge.all), *checks.licenses(knowledge.packs)]
+    problems += [
+        checks.Problem(c.entry, "conflict", "warning", f"{c.field}: settle it with nesy kb merge")
+        for c in store.conflicts(folder)
+    ]
+    if links:
+        problems += checks.dead_links(knowledge.all.values(), _unreachable)
     if run is not None:
         problems += checks.unused(knowledge.entries.values(), _retrieved(run))
     if against is not None:
@@ -184,10 +201,17 @@ def diff(
         str | None,
         typer.Argument(help="A folder or a git revision; by default the last extraction."),
     ] = None,
+    impact: Annotated[
+        Path | None,
+        typer.Option(help="Run or evaluation folder: answer again what the changes touch."),
+    ] = None,
     folder: Folder = store.OWN,
     as_json: AsJson = False,
 ) -> None:
-    """Print what changed in the folder, entry by entry and field by field."""
+    """Print what changed in the folder, entry by entry and field by field.
+
+    With --impact also which questions of a run are affected, and what became of their answers.
+    """
     now = {id_: entry.plain() for id_, entry in store.load(folder).all.items()}
     if old is None:
         state = lock.read(folder / lock.NAME)
@@ -200,8 +224,12 @@ def diff(
     else:
         before = {id_: entry.plain() for id_, entry in _at_revision(folder, old).all.items()}
     changes = merge.changes(before, now)
+    made = None if impact is None else measured_impact(impact, folder)
     if as_json:
-        return emit([asdict(change) for change in changes])
+        listed = [asdict(change) for change in changes]
+        return emit(
+            listed if made is None else {"changes": listed, "impact": impact_document(made)}
+        )
     for change in changes:
         if change.kind == "changed":
             typer.echo(f"~ {change.entry} {change.field}:")
@@ -213,6 +241,8 @@ def diff(
             )
     if not changes:
         typer.echo("no difference", err=True)
+    if made is not None:
+        print_impact(made)
 
 
 def log(folder: Folder = store.OWN, as_json: AsJson = False) -> None:
@@ -252,15 +282,40 @@ def stats(run: RunFolder = None, folder: Folder = store.OWN, as_json: AsJson = F
 
 
 def _index(
-    knowledge: KnowledgeBase, mode: str, key: str, encoder: str | None, min_score: float | None
+    knowledge: KnowledgeBase,
+    mode: str,
+    key: str,
+    encoder: str | None,
+    min_score: float | None,
+    rerank: str | None = None,
 ) -> Any:
     from nesy.kb.encoder import DEFAULT, load_encoder
     from nesy.kb.index import Index, Mode
+    from nesy.kb.rerank import load_reranker
 
     checked: Any = choice(mode, get_args(Mode), "--mode")
     by: Any = choice(key, (name for name in get_args(Key) if name != "question"), "--key")
     loaded = None if mode == "bm25" else load_encoder(encoder or DEFAULT)
-    return Index(knowledge.entries, loaded, key=by, mode=checked, min_score=min_score)
+    reranker = None if rerank is None else load_reranker(rerank)
+    return Index(
+        knowledge.entries, loaded, key=by, mode=checked, min_score=min_score, reranker=reranker
+    )
+
+
+def _unreachable(url: str) -> str | None:
+    """Return why an address can't be reached, ``None`` if it can."""
+    from urllib.error import HTTPError, URLError
+    from urllib.request import Request, urlopen
+
+    try:
+        with urlopen(Request(url, method="HEAD"), timeout=_LINK_SECONDS):  # noqa: S310
+            return None
+    except HTTPError as error:  # what refuses a program may be there for a person
+        return None if error.code in _REFUSALS else f"{error.code} {error.reason}"
+    except URLError as error:
+        return str(error.reason)
+    except (OSError, ValueError) as error:
+        return str(error)
 
 
 def _retrieved(run: Path) -> Counter[str]:

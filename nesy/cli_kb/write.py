@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from ruamel.yaml import YAML
@@ -25,6 +25,10 @@ from nesy.kb.pack import check_text
 from nesy.kb.splice import ORDER, change, new_pack
 from nesy.kb.store import KnowledgeBase
 
+if TYPE_CHECKING:
+    from nesy.kb.documents import Refused
+
+_DOCUMENT_TOKENS = 2048  # of what a teacher writes about a passage
 _TAKES_LINE = ("vi", "vim", "nvim", "nano", "emacs", "micro", "kak")
 
 
@@ -161,8 +165,13 @@ def merge(
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(help="A .md, .csv or .jsonl file.")],
+    file: Annotated[
+        Path, typer.Argument(help="A .md, .csv or .jsonl file; with --teacher any document.")
+    ],
     pack: Annotated[str, typer.Argument(help="Name of the pack that the drafts go to.")],
+    teacher: Annotated[
+        str | None, typer.Option(help="Model that reads a document and writes its statements.")
+    ] = None,
     license_: Annotated[str, typer.Option("--license", help="Of a new pack.")] = "CC0-1.0",
     folder: Folder = store.OWN,
     as_json: AsJson = False,
@@ -170,18 +179,34 @@ def import_(
     """Turn a file into draft entries; importing it again keeps what people changed since."""
     from nesy.kb.convert import read_entries
 
-    entries = read_entries(file, pack)
+    entries, refused = (
+        (read_entries(file, pack), []) if teacher is None else _by_teacher(file, pack, teacher)
+    )
     done = store.write_drafts(folder, pack, entries, license_=license_, action="imported")
     groups = {
         name: getattr(done, name) for name in ("added", "updated", "kept", "unchanged", "deleted")
     }
     if as_json:
         conflicts = [asdict(found) for found in done.conflicts]
-        return emit({"path": resources.shown(done.path), **groups, "conflicts": conflicts})
+        told = {"conflicts": conflicts, "refused": [asdict(one) for one in refused]}
+        return emit({"path": resources.shown(done.path), **groups, **told})
     counts = ", ".join(f"{len(ids)} {name}" for name, ids in groups.items() if ids)
     typer.echo(f"{resources.shown(done.path)}: {counts or 'no entries'}")
     if done.conflicts:
         typer.echo(f"{len(done.conflicts)} conflicts: see nesy kb merge", err=True)
+    for one in refused:
+        typer.echo(f"{one.place}: refused: {one.reason}: {flat(one.text)[:200]}", err=True)
+
+
+def _by_teacher(file: Path, pack: str, teacher: str) -> tuple[list[Entry], list[Refused]]:
+    from nesy import models, prompts
+    from nesy.kb import documents
+    from nesy.runs import CachedLM, Completions
+    from nesy.types import Sampling
+
+    lm = CachedLM(models.load(teacher), Completions())
+    sampling = Sampling(max_tokens=_DOCUMENT_TOKENS)
+    return documents.read(file, pack, lm, prompts.load(documents.PROMPT), sampling)
 
 
 def export(

@@ -17,8 +17,8 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, Literal
 
+from nesy.kb.bm25 import words_of
 from nesy.kb.entry import Entry, Pack
-from nesy.kb.index import words_of
 
 _MAX_LENGTH = 500  # characters of a check
 _MAX_NODES = 200  # nodes of its syntax tree
@@ -27,6 +27,9 @@ _NEAR = 0.85  # Jaccard similarity of word shingles from which two entries count
 _OWN_NUMBERS = 3
 _OVERLAP = 8  # words in a row shared with a question
 _NUMBER = re.compile(r"(?<![\w.])[-+]?\$?\d[\d,]*(?:\.\d+)?")
+_URL = re.compile(r"https?://[\w.-]+(:\d+)?([/?#]\S*)?")
+_BEING = re.compile(r"\s(?:is|are|was|were|has|have)\s")
+_NEGATIONS = frozenset({"not", "no", "never", "isn't", "aren't", "doesn't", "don't", "cannot"})
 _TOKEN = re.compile(r"[^\W_]+(?:['.,][^\W_]+)*")
 
 _OPEN = ("CC0-1.0", "CC-BY-4.0", "CC-BY-SA-4.0", "PDDL-1.0", "ODC-By-1.0", "MIT", "Apache-2.0")
@@ -52,7 +55,12 @@ class Problem:
 def run(entries: Mapping[str, Entry]) -> list[Problem]:
     """Run every check that needs nothing but the entries."""
     held = list(entries.values())
-    return [*wrong_checks(held), *near_duplicates(held), *contradictions(held)]
+    return [
+        *wrong_checks(held),
+        *near_duplicates(held),
+        *contradictions(held),
+        *dead_links(held),
+    ]
 
 
 def wrong_checks(entries: Iterable[Entry]) -> list[Problem]:
@@ -251,16 +259,70 @@ def _same_subject(one: str, other: str) -> bool:
 
 
 def contradictions(entries: Iterable[Entry]) -> list[Problem]:
-    """Name entries for the same ``when`` whose facts differ in nothing but their numbers."""
+    """Name entries for the same ``when`` whose facts can't both be true, or may not.
+
+    Facts that differ in nothing but their numbers or a negation are an error; facts that say
+    different things of the same subject ("X is ...") a warning.
+    """
     seen: dict[tuple[str, str], tuple[str, str]] = {}
+    said_of: dict[tuple[str, str], tuple[str, str]] = {}
     problems = []
     for entry in entries:
+        when = entry.when.lower()
         for fact in entry.facts:
-            bare = " ".join(_NUMBER.sub("#", fact.lower()).split())
-            first = seen.setdefault((entry.when.lower(), bare), (entry.id, fact))
-            if first[0] != entry.id and numbers(first[1]) != numbers(fact):
-                message = f"contradicts {first[0]}: {fact!r} against {first[1]!r}"
-                problems.append(Problem(entry.id, "contradiction", "error", message))
+            other = seen.setdefault((when, _bare(fact)), (entry.id, fact))
+            first = said_of.setdefault((when, _subject(fact)), (entry.id, fact))
+            severity: Severity | None = None
+            if other[0] != entry.id and _differ(other[1], fact):
+                severity = "error"
+            elif first[0] != entry.id and _words(first[1]) != _words(fact) and _subject(fact):
+                severity, other = "warning", first
+            if severity is not None:
+                verb = "contradicts" if severity == "error" else "may contradict"
+                message = f"{verb} {other[0]}: {fact!r} against {other[1]!r}"
+                problems.append(Problem(entry.id, "contradiction", severity, message))
+    return problems
+
+
+def _bare(fact: str) -> str:
+    """Return a fact without what a contradiction would change: numbers and negations."""
+    return " ".join(w for w in _NUMBER.sub("#", fact.lower()).split() if w not in _NEGATIONS)
+
+
+def _differ(one: str, other: str) -> bool:
+    denied = [sum(word in _NEGATIONS for word in text.lower().split()) % 2 for text in (one, other)]
+    return numbers(one) != numbers(other) or denied[0] != denied[1]
+
+
+def _subject(fact: str) -> str:
+    """Return what a statement is about: the words before its first verb of being or having."""
+    found = _BEING.search(fact.lower())
+    return "" if found is None else fact.lower()[: found.start()]
+
+
+def dead_links(
+    entries: Iterable[Entry], reach: Callable[[str], str | None] | None = None
+) -> list[Problem]:
+    """Name entries whose ``source.url`` is no address or, with ``reach``, is not there.
+
+    ``reach`` returns why an address can't be reached, ``None`` if it can; it is asked once an
+    address.
+    """
+    problems = []
+    told: dict[str, str | None] = {}
+    for entry in entries:
+        url = entry.source.get("url")
+        if url is None:
+            continue
+        if not isinstance(url, str) or not _URL.fullmatch(url):
+            problems.append(Problem(entry.id, "link", "error", f"source.url {url} is no address"))
+            continue
+        if reach is not None:
+            if url not in told:
+                told[url] = reach(url)
+            if told[url] is not None:
+                message = f"source.url {url} can't be reached: {told[url]}"
+                problems.append(Problem(entry.id, "link", "error", message))
     return problems
 
 

@@ -140,10 +140,15 @@ def load_encoder(name: str = DEFAULT, device: str | None = None) -> CachedEncode
     Raises:
         ModelError: it is not at hand, or the packaged weights are not the published ones.
     """
-    return CachedEncoder(SentenceEncoder(name, _folder(name), device))
+    return CachedEncoder(SentenceEncoder(name, folder_of(name), device))
 
 
-def _folder(name: str) -> Path:
+def folder_of(name: str) -> Path:
+    """Return the folder of a model given by a folder or a hub name.
+
+    Raises:
+        ModelError: it is not at hand, or the packaged weights are not the published ones.
+    """
     if Path(name).is_dir():
         return Path(name)
     packaged = _packaged() if name == DEFAULT else None
@@ -186,14 +191,12 @@ def _hub(name: str) -> Path:
             )
         except LocalEntryNotFoundError as error:
             if not local:
-                raise ModelError(
-                    f"encoder {name}: the hub is out of reach: {error}{hint}"
-                ) from error
+                raise ModelError(f"model {name}: the hub is out of reach: {error}{hint}") from error
         except HFValidationError as error:
-            raise ModelError(f"encoder {name}: no such folder, nor a hub name") from error
+            raise ModelError(f"model {name}: no such folder, nor a hub name") from error
         except (HfHubHTTPError, OSError) as error:
-            raise ModelError(f"encoder {name}: {error}{hint}") from error
-    raise ModelError(f"encoder {name}: not in the local cache, and HF_HUB_OFFLINE is set{hint}")
+            raise ModelError(f"model {name}: {error}{hint}") from error
+    raise ModelError(f"model {name}: not in the local cache, and HF_HUB_OFFLINE is set{hint}")
 
 
 def _revision(folder: Path) -> str:

@@ -1,19 +1,21 @@
-"""Find the entries that help with a question: dense, BM25, or both fused.
+"""Find the entries that help with a question: dense, BM25, or both fused, and reranked.
 
 The index is built in memory from the entries and never changed: an edited entry is a new
-index, which costs one embedding because all others are cached.
+index, which takes over what is known of the others (``Index.updated``) or reads it from the
+cache of embeddings, so that one changed entry costs one embedding.
 """
 
 from __future__ import annotations
 
-import logging
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from nesy.errors import InputError
+from nesy.kb import bm25
+from nesy.kb.bm25 import words_of
 from nesy.kb.entry import Entry, Key
+from nesy.kb.rerank import Reranker
 from nesy.types import Encoder, Hit
 
 if TYPE_CHECKING:
@@ -29,24 +31,15 @@ the knowledge families and 95 % of those of the others, and drops half of the wr
 
 _FUSION = 60  # Cormack, Clarke and Buettcher 2009: the k of reciprocal-rank fusion
 _DEPTH = 100  # ranks of each retriever that take part in the fusion
-_WORD = re.compile(r"[^\W_]+")
-_STOP = frozenset(
-    [
-        *("a", "an", "and", "are", "as", "at", "be", "by", "do", "does", "for", "from", "had"),
-        *("has", "have", "he", "her", "his", "how", "i", "if", "in", "into", "is", "it", "its"),
-        *("not", "of", "on", "or", "she", "so", "than", "that", "the", "their", "them", "then"),
-        *("there", "they", "this", "to", "was", "were", "what", "when", "which", "who", "will"),
-        *("with", "you", "your", "s", "t"),  # the last two are left of "Tom's" and "don't"
-    ]
-)
+_RERANKED = 20  # entries that a reranker reads with the question
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """An entry found for a query, with the scores of both retrievers.
 
-    ``hit.score`` is what ranked it: the fused score (hybrid), the cosine (dense) or BM25.
-    A retriever that was not used gives 0.
+    ``hit.score`` is what ranked it: the reranker's score if there is one, else the fused
+    score (hybrid), the cosine (dense) or BM25. A retriever that was not used gives 0.
     """
 
     hit: Hit
@@ -61,7 +54,8 @@ class Index:
     ``key`` is the part of an entry that is compared with the question, ``mode`` the
     retriever, ``k`` how many entries a search returns by default. ``min_score`` is a floor
     of the cosine in [-1, 1] whatever the mode; ``None`` puts no floor. BM25 scores have no
-    scale of their own, so mode ``bm25`` takes no floor and needs no encoder.
+    scale of their own, so mode ``bm25`` takes no floor and needs no encoder. ``reranker``
+    puts the best 20 that pass the floor in its own order.
     """
 
     def __init__(
@@ -74,25 +68,71 @@ class Index:
         k: int = 1,
         min_score: float | None = MIN_SCORE,
         questions: Mapping[str, str] | None = None,
+        reranker: Reranker | None = None,
+        before: Index | None = None,
     ) -> None:
         """Embed the entries; ``questions`` gives question texts by id, for ``key="question"``.
+
+        ``before`` is an index with the same settings, whose work on entries that are still
+        the same is taken over.
 
         Raises:
             InputError: ``mode`` needs an encoder, or the encoder returned a wrong shape.
         """
+        import numpy as np
+
         held = entries.values() if isinstance(entries, Mapping) else entries
         self.entries = tuple(sorted(held, key=lambda entry: entry.id))
         self.mode, self.k = mode, k
         self.min_score = None if mode == "bm25" else min_score
-        self._encoder = encoder
+        self._key, self._questions = key, questions
+        self._encoder, self._reranker = encoder, reranker
+        self._rows = {entry.id: row for row, entry in enumerate(self.entries)}
         self._made_from: dict[str, list[int]] = {}
         for row, entry in enumerate(self.entries):
             for question in entry.questions:
                 self._made_from.setdefault(question, []).append(row)
         self._scoped = [row for row, entry in enumerate(self.entries) if entry.scope]
-        keys = [entry.key(key, questions) for entry in self.entries]
-        self._dense = self._dense_index(keys) if keys and mode != "bm25" else None
-        self._words = _words_index(keys) if keys and mode != "dense" else None
+        # Row of the old index -> row of this one, -1 where the entry is gone or its text another.
+        moved = np.full(0 if before is None else len(before.entries), -1, np.int64)
+        self._keys: list[str] = []
+        for row, entry in enumerate(self.entries):
+            old = None if before is None else before._rows.get(entry.id)
+            if before is None or old is None or before.entries[old] is not entry:
+                self._keys.append(entry.key(key, questions))
+                if before is None or old is None or before._keys[old] != self._keys[row]:
+                    continue
+            else:
+                self._keys.append(before._keys[old])
+            moved[old] = row
+        fresh = np.ones(len(self.entries), bool)
+        fresh[moved[moved >= 0]] = False
+        changed = {int(row): self._keys[row] for row in np.flatnonzero(fresh)}
+        self._vectors: np.ndarray | None = None
+        self._words: bm25.Words | None = None
+        if self.entries and mode != "bm25":
+            self._vectors = self._all_vectors(before, moved, changed)
+        if self.entries and mode != "dense":
+            known = None if before is None else before._words
+            self._words = (
+                bm25.count(self._keys)
+                if known is None
+                else bm25.recount(known, moved, changed, len(self.entries))
+            )
+
+    def updated(self, entries: Mapping[str, Entry] | Iterable[Entry]) -> Index:
+        """Return the index of these entries with the same settings; one changed costs one."""
+        return Index(
+            entries,
+            self._encoder,
+            key=self._key,
+            mode=self.mode,
+            k=self.k,
+            min_score=self.min_score,
+            questions=self._questions,
+            reranker=self._reranker,
+            before=self,
+        )
 
     def search(
         self,
@@ -100,12 +140,14 @@ class Index:
         k: int | None = None,
         exclude: Sequence[frozenset[str]] | None = None,
         tasks: Sequence[tuple[str, str]] | None = None,
+        without: Sequence[frozenset[str]] | None = None,
     ) -> list[list[Found]]:
         """Return the best entries of each query, best first; ties in the order of ids.
 
         ``exclude`` holds, per query, ids of questions; entries made from these alone are not
         returned. ``tasks`` holds the (benchmark, task) of each query, which entries with a scope
-        must serve (no scope is applied without it).
+        must serve (no scope is applied without it). ``without`` holds, per query, ids of
+        entries that are left out as if they were not there.
 
         Raises:
             InputError: the encoder's vectors do not fit those of the index.
@@ -113,26 +155,50 @@ class Index:
         if not self.entries or not queries:
             return [[] for _ in queries]
         count = self.k if k is None else k
-        vectors = None if self._dense is None else self._embedded(queries)
+        vectors = None if self._vectors is None else self._embedded(queries)
         blocked = [
             self._blocked(
                 exclude[i] if exclude is not None else frozenset(),
                 tasks[i] if tasks is not None else None,
+                without[i] if without is not None else frozenset(),
             )
             for i in range(len(queries))
         ]
         dense = self._dense_ranks(vectors, blocked)
-        return [
-            self._fused(query, dense[i], None if vectors is None else vectors[i], blocked[i], count)
+        depth = count if self._reranker is None else max(count, _RERANKED)
+        found = [
+            self._fused(query, dense[i], None if vectors is None else vectors[i], blocked[i], depth)
             for i, query in enumerate(queries)
         ]
+        return found if self._reranker is None else self._reranked(queries, found, count)
+
+    def _reranked(
+        self, queries: Sequence[str], found: Sequence[Sequence[Found]], count: int
+    ) -> list[list[Found]]:
+        pairs = [
+            (query, self._keys[self._rows[one.entry.id]])
+            for query, some in zip(queries, found, strict=True)
+            for one in some
+        ]
+        scores = iter(self._reranker.score(pairs) if self._reranker and pairs else ())
+        ordered = []
+        for some in found:
+            scored = [(round(next(scores), 6), one) for one in some]
+            scored.sort(key=lambda pair: -pair[0])  # stable: ties keep the retrievers' order
+            ordered.append(
+                [
+                    Found(Hit(one.entry.id, score, rank), one.entry, one.dense, one.bm25)
+                    for rank, (score, one) in enumerate(scored[:count], 1)
+                ]
+            )
+        return ordered
 
     def _embedded(self, texts: Sequence[str]) -> np.ndarray:
         if self._encoder is None:
             raise InputError(f"retrieval mode {self.mode} needs an encoder; use bm25 without one")
         vectors = self._encoder.encode(texts)
         dimension = vectors.shape[1] if vectors.ndim == 2 else None
-        held = None if self._dense is None else self._dense.d
+        held = None if self._vectors is None else self._vectors.shape[1]
         if dimension is None or len(vectors) != len(texts) or held not in (None, dimension):
             raise InputError(
                 f"encoder {self._encoder.name} (revision {self._encoder.revision[:12]}) gave shape "
@@ -141,22 +207,32 @@ class Index:
             )
         return vectors
 
-    def _dense_index(self, keys: Sequence[str]) -> Any:
-        import faiss
+    def _all_vectors(
+        self, before: Index | None, moved: np.ndarray, changed: Mapping[int, str]
+    ) -> np.ndarray:
+        """Return the vectors of all entries, shape (entries, dim), embedding the changed ones."""
+        import numpy as np
 
-        self._dense = None
-        self._vectors = self._embedded(keys)
-        index = faiss.IndexFlatIP(self._vectors.shape[1])
-        index.add(self._vectors)
-        return index
+        known = None if before is None else before._vectors
+        if known is None or len(changed) == len(self.entries):
+            return np.ascontiguousarray(self._embedded(self._keys))
+        self._vectors = known  # what the new vectors must fit
+        vectors = np.empty((len(self.entries), known.shape[1]), np.float32)
+        vectors[moved[moved >= 0]] = known[moved >= 0]
+        if changed:
+            vectors[list(changed)] = self._embedded(list(changed.values()))
+        return vectors
 
-    def _blocked(self, questions: frozenset[str], task: tuple[str, str] | None) -> frozenset[int]:
+    def _blocked(
+        self, questions: frozenset[str], task: tuple[str, str] | None, without: frozenset[str]
+    ) -> frozenset[int]:
         rows = {
             row
             for question in questions
             for row in self._made_from.get(question, ())
             if questions.issuperset(self.entries[row].questions)
         }
+        rows |= {self._rows[id_] for id_ in without if id_ in self._rows}
         if task is not None:
             for row in self._scoped:
                 scope = self.entries[row].scope
@@ -167,15 +243,17 @@ class Index:
     def _dense_ranks(
         self, vectors: np.ndarray | None, blocked: Sequence[frozenset[int]]
     ) -> list[list[int]]:
-        if self._dense is None:
+        import faiss
+
+        if self._vectors is None or vectors is None:
             return [[] for _ in blocked]
         depth = min(len(self.entries), 2 * _DEPTH + max(map(len, blocked)))
-        scores, rows = self._dense.search(vectors, depth)
+        scores, rows = faiss.knn(vectors, self._vectors, depth, faiss.METRIC_INNER_PRODUCT)
         ranks = []
         for i, out in enumerate(blocked):
             pairs = sorted(
-                (-round(float(score), 6), int(row))
-                for score, row in zip(scores[i], rows[i], strict=True)
+                (-round(score, 6), row)
+                for score, row in zip(scores[i].tolist(), rows[i].tolist(), strict=True)
                 if row not in out
             )
             ranks.append([row for _, row in pairs[:_DEPTH]])
@@ -189,25 +267,26 @@ class Index:
         blocked: frozenset[int],
         count: int,
     ) -> list[Found]:
-        bm25, by_words = self._word_ranks(query, blocked)
+        by_bm25, by_words = self._word_ranks(query, blocked)
         fused: dict[int, float] = {}
         for ranking in (dense, by_words):
             for rank, row in enumerate(ranking, 1):
                 fused[row] = fused.get(row, 0.0) + 1.0 / (_FUSION + rank)
-        cosine = {
-            row: 0.0 if vector is None else round(float(self._vectors[row] @ vector), 6)
-            for row in fused
-        }
+        rows = list(fused)
+        cosine = dict.fromkeys(rows, 0.0)
+        if vector is not None and self._vectors is not None:
+            # Row by row, so that a score does not depend on which others are computed with it.
+            cosine = {row: round(float(self._vectors[row] @ vector), 6) for row in rows}
         floor = self.min_score
-        rows = [row for row in fused if floor is None or cosine[row] >= floor]
-        ranked_by = {"hybrid": fused, "dense": cosine, "bm25": bm25}[self.mode]
+        rows = [row for row in rows if floor is None or cosine[row] >= floor]
+        ranked_by = {"hybrid": fused, "dense": cosine, "bm25": by_bm25}[self.mode]
         rows.sort(key=lambda row: (-ranked_by[row], -cosine[row], row))
         return [
             Found(
                 Hit(self.entries[row].id, ranked_by[row], rank),
                 self.entries[row],
                 cosine[row],
-                bm25.get(row, 0.0),
+                by_bm25.get(row, 0.0),
             )
             for rank, row in enumerate(rows[:count], 1)
         ]
@@ -220,36 +299,9 @@ class Index:
         words = words_of(query)
         if self._words is None or not words:
             return {}, []
-        scores = self._words.get_scores(words)
+        scores = self._words.scores(words)
         depth = min(len(scores), 2 * _DEPTH + len(blocked))
         near = np.argpartition(-scores, depth - 1)[:depth]
         found = {int(row): round(float(scores[row]), 5) for row in near if scores[row] > 0}
         ranked = sorted((-score, row) for row, score in found.items() if row not in blocked)
         return found, [row for _, row in ranked[:_DEPTH]]
-
-
-def words_of(text: str) -> list[str]:
-    """Split text into the words that BM25 counts: lower case, plural s dropped, no stop words.
-
-    Bare numbers are left out: those of a question are its own and match entries by chance.
-    """
-    words = _WORD.findall(text.lower())
-    return [_singular(word) for word in words if word not in _STOP and not word.isdigit()]
-
-
-def _singular(word: str) -> str:
-    """Strip a plural ending (the S-stemmer of Harman 1991)."""
-    if len(word) > 4 and word.endswith("ies") and not word.endswith(("eies", "aies")):
-        return word[:-3] + "y"
-    if len(word) > 3 and word.endswith("s") and not word.endswith(("us", "ss", "is")):
-        return word[:-1]
-    return word
-
-
-def _words_index(keys: Sequence[str]) -> Any:
-    import bm25s
-
-    logging.getLogger("bm25s").setLevel(logging.WARNING)  # it reports each index built
-    index = bm25s.BM25(backend="numpy")
-    index.index([words_of(key) or [""] for key in keys], show_progress=False)
-    return index

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
@@ -17,7 +19,10 @@ from nesy.errors import InputError
 from nesy.kb.entry import Entry, Pack, Scope
 from nesy.resources import Document, Place, Steps
 
-_FORMAT = "1 "  # raised when the checks of a pack change, so that nothing old is recalled
+_FORMAT = "2 "  # raised when the checks of a pack change, so that nothing old is recalled
+_ENTRIES = re.compile(r"^entries:[ \t]*(?:#[^\n]*)?\r?\n", re.MULTILINE)
+_ODD_BREAK = re.compile("\r(?!\n)|[\x85\u2028\u2029]")  # YAML counts these as line ends too
+_FIRST = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*( *)-(?=[ \r\n])")
 _MODELS: dict[str, type[BaseModel]] = {"pack": Pack, "entry": Entry, "scope": Scope}
 
 
@@ -39,6 +44,7 @@ def read_pack(path: Path) -> ReadPack:
 
     A pack without problems is remembered under ``NESY_HOME``, one file a path, and read from
     there while its bytes are the same: parsing YAML with places takes a millisecond an entry.
+    Of a pack that changed only the entries that changed are parsed.
     """
     try:
         text = resources.read_text(path)
@@ -46,13 +52,82 @@ def read_pack(path: Path) -> ReadPack:
         return ReadPack(None, (), (str(error),), "")
     sha = _sha(text)
     remembered = resources.home() / "packs" / f"{_sha(str(path.resolve()))}.json"
-    known = _recall(remembered, _FORMAT + sha)
-    if known is not None:
+    known = _recall(remembered)
+    if known is not None and known.sha == _FORMAT + sha:
         return ReadPack(known.pack, known.places, (), sha)
-    read = check_text(text, path)
+    cut = _cut(text)
+    read = _changed(text, path, cut, known) if known is not None and cut is not None else None
+    read = read or check_text(text, path)
     if read.pack is not None:
-        _remember(remembered, _Remembered(sha=_FORMAT + sha, pack=read.pack, places=read.places))
+        pieces: tuple[tuple[str, int], ...] = ()
+        if cut is not None and len(cut.pieces) == len(read.places):
+            lines = zip(cut.pieces, cut.lines, read.places, strict=True)
+            pieces = tuple((_sha(piece), place[0] - line) for piece, line, place in lines)
+        what = _Remembered(sha=_FORMAT + sha, pack=read.pack, places=read.places, pieces=pieces)
+        _remember(remembered, what)
     return read
+
+
+class _Cut(NamedTuple):
+    """The text of a pack in block style: what stands before the entries, and each entry's lines.
+
+    ``lines`` gives the number of the line on which each of ``pieces`` begins.
+    """
+
+    head: str
+    pieces: list[str]
+    lines: list[int]
+
+
+def _cut(text: str) -> _Cut | None:
+    """Cut a pack at the lines that begin an entry; ``None`` if it has another layout.
+
+    A cut in the wrong place, as inside a text in quotes, leaves a piece that is no YAML.
+    """
+    key = None if _ODD_BREAK.search(text) else _ENTRIES.search(text)
+    first = None if key is None else _FIRST.match(text, key.end())
+    if first is None:
+        return None
+    start = first.start(1)
+    begins = re.compile(rf"^{first[1]}-(?=[ \r\n])", re.MULTILINE)
+    places = [found.start() for found in begins.finditer(text, start)]
+    pieces = [text[a:b] for a, b in pairwise([*places, len(text)])]
+    lines = [text.count("\n", 0, start) + 1]
+    for piece in pieces[:-1]:
+        lines.append(lines[-1] + piece.count("\n"))
+    return _Cut(text[:start], pieces, lines)
+
+
+def _changed(text: str, path: Path, cut: _Cut, known: _Remembered) -> ReadPack | None:
+    """Read a pack of which most entries are known; ``None`` if it must be parsed whole."""
+    held = {
+        sha: (entry, below, column)
+        for (sha, below), entry, (_, column) in zip(
+            known.pieces, known.pack.entries, known.places, strict=False
+        )
+    }
+    entries, places = [], []
+    try:
+        head = resources.parse_document(cut.head, path)
+        for piece, line in zip(cut.pieces, cut.lines, strict=True):
+            sha = _sha(piece)
+            if sha not in held:
+                document = resources.parse_document(piece, path)
+                if document.problems or len(document.value) != 1:
+                    return None
+                row, column = document.place((0,))
+                held[sha] = (Entry.model_validate(document.value[0]), row - 1, column)
+            entry, below, column = held[sha]
+            entries.append(entry)
+            places.append((line + below, column))
+        if head.problems or list(head.value)[-1] != "entries" or head.value["entries"] is not None:
+            return None
+        pack = Pack.model_validate({**head.value, "entries": entries})
+    except (InputError, ValidationError, TypeError, KeyError):
+        return None  # read whole, it is explained with its place
+    if pack.name != path.stem or len({entry.id for entry in entries}) != len(entries):
+        return None
+    return ReadPack(pack, tuple(places), (), _sha(text))
 
 
 def check_text(text: str, path: Path) -> ReadPack:
@@ -67,21 +142,23 @@ def check_text(text: str, path: Path) -> ReadPack:
 
 
 class _Remembered(BaseModel):
+    """A pack as it was read; ``pieces`` has the hash of each entry's lines, and how far below their
+    first line the entry begins; it is empty for a pack that can't be cut."""
+
     sha: str
     pack: Pack
     places: tuple[Place, ...]
+    pieces: tuple[tuple[str, int], ...]
 
 
-def _recall(path: Path, sha: str) -> _Remembered | None:
-    """Return what was remembered for these bytes; what can't be read counts as not there."""
+def _recall(path: Path) -> _Remembered | None:
+    """Return what was remembered of a pack; what can't be read counts as not there."""
     try:
         text = path.read_text("utf-8")
-        found = (
-            _Remembered.model_validate_json(text) if text.startswith(f'{{"sha":"{sha}"') else None
-        )
+        this_format = text.startswith(f'{{"sha":"{_FORMAT}')
+        return _Remembered.model_validate_json(text) if this_format else None
     except (OSError, UnicodeDecodeError, ValidationError):
         return None
-    return found
 
 
 def _remember(path: Path, what: _Remembered) -> None:
@@ -117,10 +194,17 @@ def _checked(document: Document, path: Path) -> tuple[Pack | None, tuple[Place, 
             what = f"name is {pack.name}, but the file is {path.name}"
             problems.append((document.place(("name",)), what))
     if problems or pack is None:
-        lines = [f"{shown}:{place[0]}:{place[1]}: {what}" for place, what in sorted(problems)]
+        lines = [
+            f"{shown}:{place[0]}:{place[1]}: {_line(what)}" for place, what in sorted(problems)
+        ]
         return None, (), list(dict.fromkeys(lines))
     places = tuple(document.place(("entries", index)) for index in range(len(pack.entries)))
     return pack, places, []
+
+
+def _line(what: str) -> str:
+    """Return a problem in one line, whatever the file holds in the place of a word."""
+    return what if what.isprintable() else " ".join(what.split()).encode("unicode_escape").decode()
 
 
 def _repeated(document: Document, entries: Any) -> list[tuple[Place, str]]:

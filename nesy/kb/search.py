@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from nesy.kb.index import Found, Index
 from nesy.types import Question
+
+Searching = Callable[[Sequence[Question]], list[list[Found]]]
+"""Finds the entries to show with each question, best first."""
 
 
 class IndexSearch:
@@ -32,8 +35,21 @@ class IndexSearch:
             tasks=[(q.benchmark, q.task) for q in questions],
         )
 
-    def considered(self, question: Question, k: int) -> list[Found]:
-        """Return the ``k`` best entries of a question, shown or not."""
+    def without(
+        self, questions: Sequence[Question], entries: Sequence[frozenset[str]]
+    ) -> list[list[Found]]:
+        """Return what each question would be given if some entries, by id, were not there."""
         return self._index.search(
-            [question.text], k=k, tasks=[(question.benchmark, question.task)]
-        )[0]
+            [question.text for question in questions],
+            exclude=[frozenset({q.id}) & self._alone for q in questions],
+            tasks=[(q.benchmark, q.task) for q in questions],
+            without=entries,
+        )
+
+    def considered(self, questions: Sequence[Question], k: int) -> list[list[Found]]:
+        """Return the ``k`` best entries of each question, shown or not."""
+        return self._index.search(
+            [question.text for question in questions],
+            k=k,
+            tasks=[(q.benchmark, q.task) for q in questions],
+        )

@@ -9,18 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from nesy import resources
-from nesy.errors import EntryError
+from nesy.errors import EntryError, InputError
 from nesy.kb import lock as locks
 from nesy.kb import merge, splice
 from nesy.kb.entry import Entry, Pack, json_schema
 from nesy.kb.lock import State, locked
 from nesy.kb.merge import Conflict, Memory
-from nesy.kb.pack import check_text, read_pack
+from nesy.kb.pack import ReadPack, check_text, read_pack
 
 OWN = Path("kb")
 """Folder of a project's own packs, in the working directory."""
@@ -34,7 +36,8 @@ class KnowledgeBase:
     """Packs in memory.
 
     ``entries`` are those that may be retrieved, ``retired`` the others; ``where`` gives the
-    file and line of each, ``pack`` the name of its pack, ``texts`` the sha256 of each file.
+    file and line of each, ``pack`` the name of its pack, ``texts`` the sha256 of each file,
+    ``read`` each file as it was read.
     """
 
     packs: Mapping[str, Pack]
@@ -44,7 +47,15 @@ class KnowledgeBase:
     where: Mapping[str, str]
     pack: Mapping[str, str]
     texts: Mapping[str, str]
-    sha: str
+    read: Mapping[str, ReadPack]
+
+    @cached_property
+    def sha(self) -> str:
+        """Hash of what the entries that may be retrieved say, and to whom."""
+        digest = hashlib.sha256()
+        for id_ in sorted(self.entries):
+            digest.update(f"{id_} {self.entries[id_].sha}\n".encode())
+        return digest.hexdigest()
 
     def get(self, id_: str) -> Entry:
         """Return an entry by id, retired or not.
@@ -76,8 +87,10 @@ class MergeSummary:
     conflicts: tuple[Conflict, ...] = field(default=())
 
 
-def load(folder: Path, *more: Path) -> KnowledgeBase:
+def load(folder: Path, *more: Path, known: KnowledgeBase | None = None) -> KnowledgeBase:
     """Read all packs of a folder; a pack of an earlier folder replaces its namesake in a later one.
+
+    ``known`` is an earlier reading, whose packs are taken over where the file is the same.
 
     Raises:
         EntryError: all problems of all files, one a line.
@@ -88,25 +101,35 @@ def load(folder: Path, *more: Path) -> KnowledgeBase:
             raise EntryError(f"{resources.shown(source)}: no such folder")
         for path in sorted(source.glob("*.yaml")):
             files.setdefault(path.stem, path)
+    reads: dict[str, ReadPack] = {}
     packs: dict[str, Pack] = {}
-    texts: dict[str, str] = {}
     where: dict[str, str] = {}
     problems: list[str] = []
     for name, path in sorted(files.items()):
-        read = read_pack(path)
+        read = _read(name, path, known)
         problems += read.problems
         if read.pack is None:
             continue
-        packs[name], texts[name] = read.pack, read.sha
+        packs[name], reads[name] = read.pack, read
+        shown = resources.shown(path)
         for entry, (line, column) in zip(read.pack.entries, read.places, strict=True):
-            place = f"{resources.shown(path)}:{line}"
+            place = f"{shown}:{line}"
             if entry.id in where:
                 what = f"entry {entry.id}: id is used already at {where[entry.id]}"
                 problems.append(f"{place}:{column}: {what}")
             where.setdefault(entry.id, place)
     if problems:
         raise EntryError("\n".join(problems))
-    return _assembled(packs, files, where, texts)
+    return _assembled(packs, files, where, reads)
+
+
+def _read(name: str, path: Path, known: KnowledgeBase | None) -> ReadPack:
+    """Read a pack, or take it over from an earlier reading if its bytes are the same."""
+    if known is not None and known.files.get(name) == path:
+        with suppress(InputError):  # reading it again says what is wrong
+            if locks.sha(resources.read_text(path)) == known.texts[name]:
+                return known.read[name]
+    return read_pack(path)
 
 
 def load_known(folder: Path = OWN) -> KnowledgeBase:
@@ -128,7 +151,7 @@ def _assembled(
     packs: Mapping[str, Pack],
     files: Mapping[str, Path],
     where: Mapping[str, str],
-    texts: Mapping[str, str],
+    reads: Mapping[str, ReadPack],
 ) -> KnowledgeBase:
     entries: dict[str, Entry] = {}
     retired: dict[str, Entry] = {}
@@ -137,10 +160,8 @@ def _assembled(
         for entry in pack.entries:
             (retired if entry.status == "retired" else entries)[entry.id] = entry
             of[entry.id] = name
-    digest = hashlib.sha256()
-    for id_ in sorted(entries):
-        digest.update(f"{id_} {entries[id_].sha}\n".encode())
-    return KnowledgeBase(packs, files, entries, retired, where, of, texts, digest.hexdigest())
+    texts = {name: read.sha for name, read in reads.items()}
+    return KnowledgeBase(packs, files, entries, retired, where, of, texts, reads)
 
 
 def write_drafts(

@@ -481,6 +481,22 @@ class _State:
         return sum(row is not None for row in self.places)
 
 
+@torch.inference_mode()
+def margin(model: Any, row: Row) -> float:
+    """Return the mean of best minus second probability over a row's written tokens, in [0, 1].
+
+    The row is read alone, so that the figure does not depend on what was decoded beside it.
+    """
+    accepted = inspect.signature(model.forward).parameters
+    count = len(row.written)
+    last_only = {"logits_to_keep": count} if "logits_to_keep" in accepted else {}
+    ids = torch.tensor([[*row.prompt, *row.written[:-1]]])
+    ids = ids.to(model.get_input_embeddings().weight.device)
+    logits = model(input_ids=ids, use_cache=False, **last_only).logits[0, -count:].float()
+    best = torch.softmax(logits, dim=-1).topk(2, dim=-1).values
+    return float((best[:, 0] - best[:, 1]).mean())
+
+
 class Stop:
     """Tells whether a completion has reached one of the stop strings."""
 

@@ -15,6 +15,7 @@ from nesy.types import Completion, Messages, Sampling
 
 if TYPE_CHECKING:
     from nesy.models.calculator import Mode
+    from nesy.models.decoding import Row, Stop
 
 _CPU_PLACES = 64
 _GPU_PLACES = 256
@@ -98,7 +99,41 @@ class HFModel:
         Raises:
             ModelError: a prompt is empty.
         """
-        from nesy.models.decoding import Choice, Row, Stop
+        from nesy.models.decoding import Stop
+
+        stop = Stop(self.tokenizer, sampling.stop)
+        for index, row in self._decoded(prompts, sampling, stop):
+            if row is None:
+                length = len(pretrained.prompt_ids(self.tokenizer, prompts[index]))
+                yield index, Completion("", "length", length, 0)
+                continue
+            written = row.written[:-1] if row.written[-1] in self._ends else row.written
+            text = stop.cut(self.tokenizer.decode(written, skip_special_tokens=True))
+            yield (
+                index,
+                Completion(text, row.finish or "length", len(row.prompt), len(row.written)),
+            )
+
+    def confidences(self, prompts: Sequence[Messages], tokens: int) -> list[float]:
+        """Return how sure the model is of the first ``tokens`` that it writes greedily.
+
+        That is the mean of the best token's probability minus that of the second, in [0, 1];
+        0 for a prompt that fills the context.
+
+        Raises:
+            ModelError: a prompt is empty.
+        """
+        from nesy.models.decoding import Stop, margin
+
+        nothing = Stop(self.tokenizer, ())
+        rows = dict(self._decoded(prompts, Sampling(max_tokens=tokens), nothing))
+        return [0.0 if row is None else margin(self.model, row) for _, row in sorted(rows.items())]
+
+    def _decoded(
+        self, prompts: Sequence[Messages], sampling: Sampling, stop: Stop
+    ) -> Iterator[tuple[int, Row | None]]:
+        """Yield (index, row) as each finishes; ``None`` for a prompt that fills the context."""
+        from nesy.models.decoding import Choice, Row
 
         context = getattr(self.model.config, "max_position_embeddings", None) or 1 << 30
         rows: list[Row] = []
@@ -108,27 +143,20 @@ class HFModel:
                 raise ModelError(f"prompt {index} is empty, so {self.name} cannot go on from it")
             limit = min(sampling.max_tokens, context - len(ids))
             if limit < 1:
-                yield index, Completion("", "length", len(ids), 0)
+                yield index, None
                 continue
             random = None if sampling.temperature == 0 else Random(_seed(sampling.seed, ids))
             rows.append(Row(index, ids, limit, random))
-        stop = Stop(self.tokenizer, sampling.stop)
-        choice = Choice(sampling.temperature, sampling.top_p)
         cpu = self._device == "cpu"
         running = self._decoder.run(
             rows,
-            choice,
+            Choice(sampling.temperature, sampling.top_p),
             stop,
             places=self._places(rows),
             prefill_tokens=_CPU_PREFILL if cpu else _GPU_PREFILL,
         )
         for row in running:
-            written = row.written[:-1] if row.written[-1] in self._ends else row.written
-            text = stop.cut(self.tokenizer.decode(written, skip_special_tokens=True))
-            yield (
-                row.index,
-                Completion(text, row.finish or "length", len(row.prompt), len(row.written)),
-            )
+            yield row.index, row
 
     def _places(self, rows: Sequence[Any]) -> int:
         if isinstance(self._batch_size, int):

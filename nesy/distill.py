@@ -22,12 +22,13 @@ from typing import Any
 
 from nesy import benchmarks, models, prompts, student, train, views
 from nesy.answer import answer
+from nesy.completions import CachedLM, Completions
 from nesy.errors import TrainingError
 from nesy.kb import extract, store
 from nesy.kb.extract import Extraction
 from nesy.progress import Progress
 from nesy.recipe import Recipe
-from nesy.runs import CachedLM, Completions, Run
+from nesy.runs import Run
 from nesy.scoring import grade
 from nesy.types import LM, Attempt, Completion, Example, Question, Rationale, Sampling
 

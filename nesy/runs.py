@@ -1,4 +1,4 @@
-"""Run folders, append-only records, and the cache of completions.
+"""Run folders and append-only records.
 
 A run is a folder: ``recipe.yaml`` is written first, records are appended to ``*.jsonl`` files
 as they come, ``manifest.json`` is written last. A line counts once it is complete: what a
@@ -10,11 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sqlite3
-import time
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -23,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from nesy import resources
 from nesy.errors import InputError, ModelError
-from nesy.types import LM, Completion, Messages, Sampling
+from nesy.types import LM, Completion, Messages, Sampling, StreamingLM
 
 RECIPE = "recipe.yaml"
 MANIFEST = "manifest.json"
@@ -239,122 +235,32 @@ def _write_whole(path: Path, text: str) -> None:
     beside.replace(path)
 
 
-class Completions:
-    """Completions by what decided them, in one sqlite file that several processes may share.
-
-    The key is the sha256 of model name, fingerprint of its weights, messages, sampling and,
-    when sampling, the number of the sample; so an edited prompt or a trained adapter never
-    meets an old completion.
-    """
-
-    def __init__(self, path: Path | None = None) -> None:
-        self.path = path or resources.home() / "completions.sqlite"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(self.path, timeout=60, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=NORMAL")
-        self._connection.execute(
-            "CREATE TABLE IF NOT EXISTS completions (key TEXT PRIMARY KEY, model TEXT NOT NULL,"
-            " text TEXT NOT NULL, finish TEXT NOT NULL, prompt_tokens INTEGER NOT NULL,"
-            " completion_tokens INTEGER NOT NULL, made REAL NOT NULL) WITHOUT ROWID"
-        )
-
-    def get(self, keys: Sequence[str]) -> dict[str, Completion]:
-        """Return the stored completions among ``keys``."""
-        found: dict[str, Completion] = {}
-        for key in keys:
-            row = self._connection.execute(
-                "SELECT text, finish, prompt_tokens, completion_tokens FROM completions"
-                " WHERE key = ?",
-                (key,),
-            ).fetchone()
-            if row is not None:
-                found[key] = Completion(*row)
-        return found
-
-    def put(self, model: str, completions: Mapping[str, Completion]) -> None:
-        """Store completions by key, in one transaction."""
-        now = time.time()
-        rows = [
-            (key, model, c.text, c.finish, c.prompt_tokens, c.completion_tokens, now)
-            for key, c in completions.items()
-        ]
-        self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.executemany(
-            "INSERT OR REPLACE INTO completions VALUES (?, ?, ?, ?, ?, ?, ?)", rows
-        )
-        self._connection.execute("COMMIT")
-
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
-
-
 def messages_sha(messages: Messages) -> str:
     """Return the sha256 of rendered messages."""
     plain = [(message.role, message.content) for message in messages]
     return hashlib.sha256(json.dumps(plain, ensure_ascii=False).encode()).hexdigest()
 
 
-class CachedLM:
-    """An LM that asks each request once: what is stored is not asked again.
+def finished(
+    lm: LM, prompts: Sequence[Messages], sampling: Sampling, batch: int
+) -> Iterator[tuple[int, Completion]]:
+    """Yield (index of the prompt, completion) as they are done.
 
-    Every ``chunk`` answered requests are stored before the next ones are asked, so a killed
-    process repeats at most one chunk.
+    A model that streams keeps its places filled until the last prompt; any other is asked for
+    ``batch`` at a time.
+
+    Raises:
+        ModelError: the model could not answer, or gave another number of completions.
     """
-
-    def __init__(self, lm: LM, completions: Completions, chunk: int = 64) -> None:
-        self._lm = lm
-        self._completions = completions
-        self._chunk = chunk
-        self.asked = 0
-        self.reused = 0
-
-    @property
-    def name(self) -> str:
-        """Name of the wrapped model."""
-        return self._lm.name
-
-    @property
-    def fingerprint(self) -> str:
-        """Fingerprint of the wrapped model."""
-        return self._lm.fingerprint
-
-    def generate(self, prompts: Sequence[Messages], sampling: Sampling) -> list[Completion]:
-        """Complete each prompt, from the store where it was asked before.
-
-        Greedy requests that are equal are asked once; sampled ones are samples of their own.
-
-        Raises:
-            ModelError: the model could not answer, or gave another number of completions.
-        """
-        keys = self._keys(prompts, sampling)
-        known = self._completions.get(list(dict.fromkeys(keys)))
-        self.reused += sum(key in known for key in keys)
-        asked = zip(keys, prompts, strict=True)
-        waiting = list({key: prompt for key, prompt in asked if key not in known}.items())
-        for first in range(0, len(waiting), self._chunk):
-            some = waiting[first : first + self._chunk]
-            made = self._lm.generate([prompt for _, prompt in some], sampling)
-            if len(made) != len(some):
-                raise ModelError(
-                    f"{self.name}: {len(made)} completions for {len(some)} prompts; "
-                    "an LM must answer each prompt"
-                )
-            answered = {key: completion for (key, _), completion in zip(some, made, strict=True)}
-            self._completions.put(self.name, answered)
-            self.asked += len(answered)
-            known |= answered
-        return [known[key] for key in keys]
-
-    def _keys(self, prompts: Sequence[Messages], sampling: Sampling) -> list[str]:
-        decides = json.dumps([self.name, self.fingerprint, asdict(sampling)], ensure_ascii=False)
-        base = hashlib.sha256(decides.encode()).hexdigest()
-        seen: Counter[str] = Counter()
-        keys = []
-        for prompt in prompts:
-            shown = messages_sha(prompt)
-            sample = seen[shown] if sampling.temperature > 0 else 0
-            seen[shown] += 1
-            keys.append(hashlib.sha256(f"{base}/{shown}/{sample}".encode()).hexdigest())
-        return keys
+    if isinstance(lm, StreamingLM):
+        yield from lm.stream(prompts, sampling)
+        return
+    for first in range(0, len(prompts), batch):
+        some = prompts[first : first + batch]
+        made = lm.generate(some, sampling)
+        if len(made) != len(some):
+            raise ModelError(
+                f"{lm.name}: {len(made)} completions for {len(some)} prompts; "
+                "an LM must answer each prompt"
+            )
+        yield from enumerate(made, first)

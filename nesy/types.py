@@ -6,9 +6,9 @@ frozen; those that reach a run folder are written as one JSON line each, as they
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,6 +74,27 @@ class Completion:
     finish: Finish
     prompt_tokens: int
     completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A request that got no completion: why, in one word or two, and in the server's own words.
+
+    ``tries`` counts the requests that were sent. The tokens are those that the server charged
+    although it gave no completion. What is not ``final`` is tried again.
+    """
+
+    reason: str
+    words: str
+    tries: int
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    final: bool = True
+
+    @property
+    def charged(self) -> bool:
+        """Whether the server charged anything."""
+        return self.prompt_tokens > 0 or self.completion_tokens > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +167,37 @@ class LM(Protocol):
 
         Raises:
             ModelError: the model could not answer; never a placeholder completion.
+        """
+
+
+@runtime_checkable
+class StreamingLM(LM, Protocol):
+    """A language model that hands out each completion as soon as it is done."""
+
+    def stream(
+        self, prompts: Sequence[Messages], sampling: Sampling
+    ) -> Iterator[tuple[int, Completion]]:
+        """Yield (index of the prompt, completion) in any order, each prompt once.
+
+        Raises:
+            ModelError: as ``generate``; what was yielded before is good.
+        """
+
+
+@runtime_checkable
+class EndpointLM(StreamingLM, Protocol):
+    """A language model whose single requests may fail while others are answered."""
+
+    def outcomes(
+        self, prompts: Sequence[Messages], sampling: Sampling
+    ) -> Iterator[tuple[int, Completion | Failure]]:
+        """As ``stream``, but a request that failed for good is yielded as its failure.
+
+        A failure that was charged and is tried again is yielded too, marked as not final.
+
+        Raises:
+            ModelError: no request can be answered, such as with a wrong key.
+            BudgetReached: the next request could pass the spending cap.
         """
 
 

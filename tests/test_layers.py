@@ -19,11 +19,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("types", "errors", "numerals"),
     (
         *("resources", "recipe", "prompts", "scoring", "runs", "stats", "facts", "pretrained"),
-        *("rows", "progress", "kb", "kb.entry", "kb.store", "kb.merge", "kb.pack", "kb.splice"),
+        *("rows", "progress", "spend", "completions", "kb", "kb.entry", "kb.store", "kb.merge", "kb.pack", "kb.splice"),
         *("kb.lock", "kb.convert"),
     ),
     (
-        *("answer", "views", "train", "benchmarks", "models", "stored"),
+        *("answer", "views", "train", "benchmarks", "models", "stored", "asking"),
         *("contamination", "kb.checks", "kb.index", "kb.encoder", "kb.extract", "kb.search"),
     ),
     ("student", "tables"),

@@ -249,6 +249,12 @@ class CachedLM:
                 )
             yield index, outcome
 
+    def known(self, prompts: Sequence[Messages], sampling: Sampling) -> int:
+        """Return how many of the prompts would be answered from the store."""
+        keys = self._keys(prompts, sampling)
+        stored = self._completions.get(list(dict.fromkeys(keys)), sampling.max_tokens)
+        return sum(key in stored for key in keys)
+
     def outcomes(
         self, prompts: Sequence[Messages], sampling: Sampling
     ) -> Iterator[tuple[int, Completion | Failure]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -158,6 +159,19 @@ class Run:
     def finish(self, stage: str, **figures: Any) -> None:
         """Mark a stage as finished, with what is worth keeping about it."""
         self.write_json(_STAGES, {**(self.read_json(_STAGES) or {}), stage: figures})
+
+    def undo(
+        self, stages: Iterable[str], *, folders: Iterable[str] = (), records: Iterable[str] = ()
+    ) -> None:
+        """Take finished stages back: with their folders and records, and the manifest first."""
+        (self.folder / MANIFEST).unlink(missing_ok=True)
+        taken = set(stages)
+        held = self.read_json(_STAGES) or {}
+        self.write_json(_STAGES, {name: held[name] for name in held if name not in taken})
+        for name in folders:
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        for name in records:
+            (self.folder / f"{name}.jsonl").unlink(missing_ok=True)
 
     def read_json(self, name: str) -> Any:
         """Read ``<name>.json``, or return ``None`` if there is no such file.

@@ -77,12 +77,7 @@ class Endpoint:
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._server.close()
         self._call(self._cancel())
         self._loop.call_soon_threadsafe(self._loop.stop)

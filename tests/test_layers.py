@@ -19,16 +19,16 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("types", "errors", "numerals"),
     (
         *("resources", "recipe", "prompts", "scoring", "runs", "stats", "facts", "pretrained"),
-        *("rows", "progress", "spend", "completions", "kb", "kb.entry", "kb.store", "kb.merge", "kb.pack", "kb.splice"),
-        *("kb.lock", "kb.convert"),
+        *("rows", "progress", "kb", "kb.entry", "kb.store", "kb.merge", "kb.pack", "kb.splice"),
+        *("kb.lock", "kb.convert", "spend", "completions"),
     ),
     (
-        *("answer", "views", "train", "benchmarks", "models", "stored", "asking"),
+        *("answer", "views", "train", "benchmarks", "models", "stored"),
         *("contamination", "kb.checks", "kb.index", "kb.encoder", "kb.extract", "kb.search"),
     ),
-    ("student", "tables"),
-    ("distill", "evaluate", "compare", "commonsense"),
-    ("cli", "cli_kb", "cli_eval", "cli_runs", "cli_ask", "report"),
+    ("student", "tables", "asking"),
+    ("distill", "estimate", "evaluate", "compare", "commonsense"),
+    ("cli", "cli_kb", "cli_eval", "cli_runs", "cli_ask", "cli_distill", "report"),
 )
 """Modules and packages from the bottom up; the longest name that fits a module counts."""
 

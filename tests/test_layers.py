@@ -28,7 +28,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     ("student", "tables", "asking"),
     ("distill", "estimate", "evaluate", "compare", "commonsense"),
-    ("cli", "cli_kb", "cli_eval", "cli_runs", "cli_ask", "cli_distill", "report"),
+    (
+        *("cli", "cli_kb", "cli_eval", "cli_runs", "cli_ask", "report"),
+        *("cli_distill", "cli_models", "doctor", "export", "serve"),
+    ),
 )
 """Modules and packages from the bottom up; the longest name that fits a module counts."""
 

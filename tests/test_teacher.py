@@ -178,7 +178,7 @@ def test_the_cap_keeps_everything_and_a_higher_one_goes_on(
     assert said.startswith("--max-usd needs the price of the teacher")
     (made.folder / "prices.yaml").write_text("prices:\n  m: {input: 1}\n", "utf-8")
     said = made.fails(*words(made, 24, *sets))
-    assert said.startswith("prices.yaml:2:3: prices.m.output: Field required")
+    assert said.startswith("prices.yaml:2:6: prices.m.output: Field required")
 
 
 def test_a_dry_run_asks_nothing_but_its_sample(made: Project, endpoint: Endpoint) -> None:

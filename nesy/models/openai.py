@@ -16,7 +16,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -173,6 +173,45 @@ class OpenAIModel:
         """Return the address without user, password and query."""
         parts = urlsplit(self._base_url or "https://api.openai.com/v1")
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Whether an endpoint answers: its address without secrets, its models or its problem."""
+
+    address: str
+    models: tuple[str, ...]
+    problem: str | None
+
+
+def reach(terms: Terms) -> Reached:
+    """Ask an endpoint for its models.
+
+    Raises:
+        ModelError: the hosted service is meant and there is no key.
+    """
+    model = OpenAIModel("", terms)
+    listed, problem = asyncio.run(_listed(model))
+    return Reached(model.shown_url(), listed, problem)
+
+
+async def _listed(model: OpenAIModel) -> tuple[tuple[str, ...], str | None]:
+    """Return (models, problem)."""
+    import openai
+
+    async with model.client() as client:
+        try:
+            return tuple([one.id async for one in client.models.list()]), None
+        except openai.APIStatusError as error:
+            code, said = _error_of(error.body, error.response.text)
+            reason = _reason(error.status_code, code, said)
+            if reason == "unknown model":
+                return (), None  # a server without such a list
+            return (), f"{reason} (HTTP {error.status_code}: {model.words(said)})"
+        except openai.APIConnectionError as error:
+            return (), f"no connection ({model.words(str(error.__cause__ or error))})"
+        except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
+            return (), f"no list of models ({model.words(str(error))})"
 
 
 class _Asking:

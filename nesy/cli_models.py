@@ -61,6 +61,7 @@ def export(
         raise InputError("--gguf converts a merged model; add --merged DIR")
     if merged is None and not vllm:
         raise InputError("say what to export: --merged DIR, --gguf FILE or --vllm")
+    converter = None if gguf is None else exporting.converter()
     if merged is not None:
         made = exporting.merged(folder, merged)
         if made.differing:
@@ -74,8 +75,8 @@ def export(
             f"{resources.shown(merged)}: merged, and its answers to {made.questions} questions "
             "equal the adapter's"
         )
-        if gguf is not None:
-            exporting.gguf(merged, gguf)
+        if gguf is not None and converter is not None:
+            exporting.gguf(converter, merged, gguf)
             typer.echo(str(gguf))
     if vllm:
         typer.echo(exporting.vllm(folder, merged))

@@ -77,30 +77,37 @@ def merged(run: Path, folder: Path) -> Merged:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def gguf(folder: Path, file: Path) -> None:
-    """Convert a merged model with llama.cpp's converter.
+def converter() -> Path:
+    """Return llama.cpp's converter, on the PATH or in the folder that ``LLAMA_CPP`` names.
 
     Raises:
-        InputError: there is no converter.
-        ModelError: the converter refuses the model; in its own words.
+        InputError: there is none.
     """
     found = shutil.which(_CONVERTER)
-    beside = Path(os.environ.get("LLAMA_CPP", "")) / _CONVERTER
-    converter = Path(found) if found else beside
-    if not converter.is_file():
+    path = Path(found) if found else Path(os.environ.get("LLAMA_CPP", "")) / _CONVERTER
+    if not path.is_file():
         raise InputError(
             f"--gguf needs llama.cpp's {_CONVERTER}: put it on the PATH, or set LLAMA_CPP to the "
             "folder of llama.cpp"
         )
+    return path
+
+
+def gguf(with_converter: Path, folder: Path, file: Path) -> None:
+    """Convert a merged model with llama.cpp's converter.
+
+    Raises:
+        ModelError: the converter refuses the model; in its own words.
+    """
     done = subprocess.run(  # noqa: S603  the user's own converter
-        [sys.executable, str(converter), str(folder), "--outfile", str(file)],
+        [sys.executable, str(with_converter), str(folder), "--outfile", str(file)],
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode != 0:
         words = (done.stderr.strip() or done.stdout.strip()).splitlines()[-3:]
-        raise ModelError(f"{converter}: exit {done.returncode}: {' / '.join(words)}")
+        raise ModelError(f"{with_converter}: exit {done.returncode}: {' / '.join(words)}")
 
 
 def vllm(run: Path, folder: Path | None) -> str:

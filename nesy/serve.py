@@ -118,14 +118,14 @@ class Server(ThreadingHTTPServer):
         Raises:
             InputError: the port can't be listened on.
         """
-        try:
-            super().__init__(("127.0.0.1", port), _Handler)
-        except OSError as error:
-            raise InputError(f"port {port}: {error.strerror}; choose another --port") from error
         self.system = system
         self._waiting: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._decoding = Thread(target=self._decode, daemon=True)
         self._decoding.start()
+        try:
+            super().__init__(("127.0.0.1", port), _Handler)
+        except OSError as error:
+            raise InputError(f"port {port}: {error.strerror}; choose another --port") from error
 
     @property
     def url(self) -> str:

@@ -79,6 +79,9 @@ def distill(
     rpm: Annotated[int | None, typer.Option(min=1, help="Most requests a minute.")] = None,
     tpm: Annotated[int | None, typer.Option(min=1, help="Most tokens a minute.")] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for one request.")] = 300.0,
+    batch_api: Annotated[
+        bool, typer.Option("--batch-api", help="Ask through the provider's batch endpoint.")
+    ] = False,
     max_usd: Annotated[
         float | None, typer.Option(min=0.0, help="Stop before the run has cost more (exit 3).")
     ] = None,
@@ -118,7 +121,8 @@ def distill(
     from nesy.asking import Settings
     from nesy.models.flow import Terms
 
-    asking = Settings(Terms(base_url, max_concurrency, rpm, tpm, timeout), max_usd, retry_failed)
+    terms = Terms(base_url, max_concurrency, rpm, tpm, timeout, batch_api)
+    asking = Settings(terms, max_usd, retry_failed)
     if dry_run:
         from nesy import cli_distill, tables
 

@@ -80,4 +80,9 @@ def load(
         return TranscriptLM(rest)
     from nesy.models.openai import OpenAIModel
 
-    return OpenAIModel(rest, terms or Terms(base_url=base_url), budget)
+    model = OpenAIModel(rest, terms or Terms(base_url=base_url), budget)
+    if not model.terms.batch:
+        return model
+    from nesy.models.batch import BatchModel
+
+    return BatchModel(model)

@@ -20,7 +20,8 @@ class Terms:
     """On what terms an endpoint is asked; ``None`` is no limit.
 
     ``max_concurrency`` requests are under way at most, ``rpm`` and ``tpm`` are requests and
-    tokens a minute, ``timeout`` is in seconds for one request.
+    tokens a minute, ``timeout`` is in seconds for one request. With ``batch`` the provider's
+    batch endpoint is asked instead, and of the others only ``timeout`` matters.
     """
 
     base_url: str | None = None
@@ -28,6 +29,7 @@ class Terms:
     rpm: int | None = None
     tpm: int | None = None
     timeout: float = 300.0
+    batch: bool = False
 
 
 class Flow:

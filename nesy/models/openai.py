@@ -138,19 +138,27 @@ class OpenAIModel:
         import httpx2
         from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
-        parts = urlsplit(self._base_url or "")
         most = self.terms.max_concurrency
-        return AsyncOpenAI(
-            api_key=self._key or "none",  # local servers ignore it, the client insists on one
-            base_url=parts._replace(query="").geturl() or None,
-            default_query=dict(parse_qsl(parts.query)),
-            default_headers={"api-key": self._key} if self._key and _azure(parts.netloc) else None,
-            max_retries=0,
-            timeout=self.terms.timeout,
-            http_client=DefaultAsyncHttpxClient(
-                limits=httpx2.Limits(max_connections=most, max_keepalive_connections=most)
-            ),
-        )
+        limits = httpx2.Limits(max_connections=most, max_keepalive_connections=most)
+        transport = DefaultAsyncHttpxClient(limits=limits)
+        return AsyncOpenAI(**self._address(), max_retries=0, http_client=transport)
+
+    def sync_client(self) -> Any:
+        """Return a client for single calls, which tries again by itself."""
+        from openai import OpenAI
+
+        return OpenAI(**self._address(), max_retries=_TRIES)
+
+    def _address(self) -> dict[str, Any]:
+        parts = urlsplit(self._base_url or "")
+        azure = self._key and _azure(parts.netloc)
+        return {
+            "api_key": self._key or "none",  # local servers ignore it, the client insists on one
+            "base_url": parts._replace(query="").geturl() or None,
+            "default_query": dict(parse_qsl(parts.query)),
+            "default_headers": {"api-key": self._key} if azure else None,
+            "timeout": self.terms.timeout,
+        }
 
     def body(self, messages: Messages, sampling: Sampling) -> dict[str, Any]:
         """Return what is sent for a prompt."""
@@ -203,11 +211,10 @@ async def _listed(model: OpenAIModel) -> tuple[tuple[str, ...], str | None]:
         try:
             return tuple([one.id async for one in client.models.list()]), None
         except openai.APIStatusError as error:
-            code, said = _error_of(error.body, error.response.text)
-            reason = _reason(error.status_code, code, said)
-            if reason == "unknown model":
+            failure = named(model, error)
+            if failure.reason == "unknown model":
                 return (), None  # a server without such a list
-            return (), f"{reason} (HTTP {error.status_code}: {model.words(said)})"
+            return (), f"{failure.reason} ({failure.words})"
         except openai.APIConnectionError as error:
             return (), f"no connection ({model.words(str(error.__cause__ or error))})"
         except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
@@ -371,21 +378,20 @@ class _Asking:
         return outcome
 
     def _refused(self, error: Any, sent: float) -> Failure:
-        """Name a reply with an error status."""
+        """Name a reply with an error status, and slow down if it asks for that."""
         model = self._model
-        code, said = _error_of(error.body, error.response.text)
-        words = model.words(said)
-        status = int(error.status_code)
+        failure = named(model, error)
+        words, status = failure.words, int(error.status_code)
         if status == 400 and model.limit_name in words and "max_completion_tokens" in words:
             # Newer models of the hosted service know the limit by another name only.
             model.limit_name = "max_completion_tokens"
             return Failure("server error", words, 1)
         pause = retry_after(error.response.headers)
-        if status in (429, 503) and code != "insufficient_quota":
+        if status in (429, 503) and failure.reason != "no quota":
             if pause is not None and pause > _LONGEST_PAUSE:
                 return Failure("pause too long", f"wait {pause:.0f} seconds: {words}", 1)
             model.flow.refused(sent, pause)
-        return Failure(_reason(status, code, said), f"HTTP {status}: {words}", 1)
+        return failure
 
     def _tokens(self, messages: Messages) -> int:
         """Estimate the tokens of a request, for ``tpm``."""
@@ -394,8 +400,17 @@ class _Asking:
         return _estimated(messages) + written
 
 
+def named(model: OpenAIModel, error: Any, status: int | None = None) -> Failure:
+    """Name an error: one of the client with its reply, or the body of an error with its status."""
+    if status is None:
+        status = int(error.status_code)
+        code, said = _error_of(error.body, error.response.text)
+    else:
+        code, said = _error_of(error, str(error))
+    return Failure(_reason(status, code, said), f"HTTP {status}: {model.words(said)}", 1)
+
+
 def _reason(status: int, code: str, said: str) -> str:
-    """Name an error status."""
     low = f"{code} {said}".lower()
     if any(sign in low for sign in _TOO_LONG):
         return "context too long"
@@ -412,11 +427,15 @@ def _reason(status: int, code: str, said: str) -> str:
 
 
 def _read(content: bytes, messages: Messages, model: OpenAIModel) -> Outcome:
-    """Read a reply; what holds no answer is named."""
     try:
         reply = json.loads(content)
     except ValueError as error:
         return Failure("malformed JSON", model.words(str(error)), 1)
+    return read_reply(reply, messages, model)
+
+
+def read_reply(reply: Any, messages: Messages, model: OpenAIModel) -> Outcome:
+    """Read a chat completion; what holds no answer is named."""
     if not isinstance(reply, dict) or reply.get("error"):
         _, said = _error_of(reply, str(reply))
         return Failure("server error", model.words(said), 1)

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nesy import cli_kb, cli_runs, resources
+from nesy import cli_kb, cli_models, cli_runs, resources
 from nesy.errors import InputError, NesyError
 
 app = typer.Typer(
@@ -30,6 +30,8 @@ app = typer.Typer(
 app.add_typer(cli_kb.app, name="kb")
 for _command in (cli_runs.compare, cli_runs.rescore, cli_runs.report):
     app.command()(_command)
+for _model_command in cli_models.COMMANDS:
+    app.command()(_model_command)
 
 RunOption = Annotated[
     Path | None, typer.Option("--run", help="Run folder; by default the latest in ./runs/.")
@@ -76,6 +78,30 @@ def distill(
     student: Annotated[str | None, typer.Option(help="Student model.")] = None,
     limit: Annotated[int | None, typer.Option(help="Training questions in all.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of data and training.")] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="Address of the teacher's endpoint; else OPENAI_BASE_URL.")
+    ] = None,
+    max_concurrency: Annotated[
+        int, typer.Option(min=1, help="Most requests under way at a time.")
+    ] = 64,
+    rpm: Annotated[int | None, typer.Option(min=1, help="Most requests a minute.")] = None,
+    tpm: Annotated[int | None, typer.Option(min=1, help="Most tokens a minute.")] = None,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for one request.")] = 300.0,
+    batch_api: Annotated[
+        bool, typer.Option("--batch-api", help="Ask through the provider's batch endpoint.")
+    ] = False,
+    max_usd: Annotated[
+        float | None, typer.Option(min=0.0, help="Stop before the run has cost more (exit 3).")
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Ask again what failed before.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only estimate calls, tokens and cost.")
+    ] = False,
+    sample: Annotated[
+        int, typer.Option(min=0, help="With --dry-run: ask this many questions first, for good.")
+    ] = 0,
     kb: KbOption = Path("kb"),
     output_dir: Annotated[Path | None, typer.Option(help="Run folder.")] = None,
     as_json: JsonOption = False,
@@ -100,10 +126,26 @@ def distill(
         raise InputError(f"{kb}/: no knowledge base here; `nesy init` makes one")
     folder = output_dir or Path("runs") / f"{Path(recipe).stem}-{resolved.sha[:8]}"
 
+    from nesy.asking import Settings
+    from nesy.models.flow import Terms
+
+    terms = Terms(base_url, max_concurrency, rpm, tpm, timeout, batch_api)
+    asking = Settings(terms, max_usd, retry_failed)
+    if dry_run:
+        from nesy import cli_distill, tables
+
+        stages = cli_distill.estimated(resolved, folder, asking, sample)
+        if as_json:
+            print_json(cli_distill.document(resolved, stages))
+            return
+        tables.console().print(cli_distill.table(stages))
+        for line in cli_distill.remarks(resolved, stages):
+            print_line(line)
+        return
     from nesy.distill import distill as run_distillation
     from nesy.progress import Progress
 
-    made = run_distillation(resolved, folder, kb, Progress(quiet))
+    made = run_distillation(resolved, folder, kb, Progress(quiet), asking)
     if as_json:
         print_json(made.to_json())
         return
@@ -112,6 +154,12 @@ def distill(
     print_line(
         f"knowledge base  {made.pack} ({made.entries} entries from {made.failures} failures)"
     )
+    if made.failed:
+        named = ", ".join(f"{count} {reason}" for reason, count in made.failed.items())
+        print_line(f"failed          {named}; --retry-failed asks them again")
+    if made.usd is None or made.usd > 0:
+        spent = "price unknown" if made.usd is None else f"${made.usd:.4f}"
+        print_line(f"spent           {spent}; {made.run}/spend.json")
     print_line(f"next            nesy eval --benchmark {resolved.data.benchmark} --ablate")
 
 

@@ -26,6 +26,7 @@ from nesy import (
 from nesy import recipe as recipes
 from nesy.answer import Examples, Search, prepare
 from nesy.benchmarks import Loaded
+from nesy.completions import CachedLM, Completions
 from nesy.errors import InputError
 from nesy.kb import store
 from nesy.kb.encoder import load_encoder
@@ -33,7 +34,7 @@ from nesy.kb.search import IndexSearch
 from nesy.progress import Progress
 from nesy.prompts import Prompt
 from nesy.recipe import Recipe
-from nesy.runs import RECIPE, CachedLM, Completions, Run
+from nesy.runs import RECIPE, Run
 from nesy.types import LM, Attempt, Question, Rationale, Sampling
 
 _BATCH = 64  # attempts stored at once

@@ -15,21 +15,24 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from nesy import benchmarks, models, prompts, student, train, views
+from nesy import benchmarks, prompts, student, train, views
 from nesy.answer import answer
+from nesy.asking import Request, Settings, Teacher
 from nesy.errors import TrainingError
 from nesy.kb import extract, store
 from nesy.kb.extract import Extraction
-from nesy.progress import Progress
+from nesy.progress import Advance, Progress
 from nesy.recipe import Recipe
-from nesy.runs import CachedLM, Completions, Run
+from nesy.runs import Run
 from nesy.scoring import grade
-from nesy.types import LM, Attempt, Completion, Example, Question, Rationale, Sampling
+from nesy.types import Attempt, Completion, Example, Question, Rationale, Sampling
 
 _PHRASE = "So the answer is"
 _BATCH = 128  # questions whose answers are stored at once
@@ -49,28 +52,37 @@ class Distilled:
     entries: int
     merge: Mapping[str, int]
     reasons: Mapping[str, int]
+    failed: Mapping[str, int]
+    usd: float | None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
         return {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
 
 
-def distill(recipe: Recipe, folder: Path, kb: Path, progress: Progress) -> Distilled:
+def distill(
+    recipe: Recipe, folder: Path, kb: Path, progress: Progress, asking: Settings | None = None
+) -> Distilled:
     """Run a distillation into ``folder``; its draft entries go to ``kb``.
 
     Raises:
+        BudgetReached: the next request could pass the cap of ``asking``; all answers are kept.
         InputError: ``folder`` holds another run, or data are missing.
         ModelError: teacher or student can't be loaded or can't answer.
         TrainingError: there is nothing to learn from.
     """
     store.load(kb)  # a broken knowledge base is told before anything is spent
     with Run.create(folder, recipe.dump()) as run:
-        cache = Completions()
-        teacher = CachedLM(models.load(recipe.teacher.model), cache)
+        asking = asking or Settings()
+        teacher = Teacher(recipe.teacher.model, run, asking)
 
         questions = _questions(recipe, run, progress)
-        rationales = _rationales(recipe, run, teacher, questions, progress)
+        first = questions
+        if asking.max_usd is not None:
+            first = _failures_first(recipe, run, questions, progress)
+        rationales = _rationales(recipe, run, teacher, first, progress)
         lessons = _lessons(questions, rationales)
+        _undo_what_rests_on_fewer(run, teacher, len(lessons), progress)
         stage1 = _train(recipe, run, "stage1", _general(recipe, lessons), None, progress)
         failures = _failures(recipe, run, stage1, questions, progress)
         extractions = _knowledge(recipe, run, teacher, questions, failures, kb, progress)
@@ -90,13 +102,31 @@ def distill(recipe: Recipe, folder: Path, kb: Path, progress: Progress) -> Disti
             entries=len({e.entry for e in extractions if e.kept}),
             merge=_figures(run, "entries"),
             reasons=dict(Counter(r.reason for r in rationales)),
+            failed=teacher.reasons(),
+            usd=teacher.spent(),
         )
         run.write_manifest(_manifest(recipe, run, done))
         return done
 
 
 def _questions(recipe: Recipe, run: Run, progress: Progress) -> list[Question]:
-    """The training questions; none that is also a test question of the same benchmark."""
+    """The training questions of a run."""
+    questions, figures = training_questions(recipe)
+    run.finish("questions", **figures)
+    progress.say(
+        f"{len(questions):,} training questions of {recipe.data.benchmark} ({_listed(figures)})"
+    )
+    return questions
+
+
+def training_questions(recipe: Recipe) -> tuple[list[Question], dict[str, int]]:
+    """Return the training questions, and how many there are of which kind.
+
+    None is also a test question of the same benchmark.
+
+    Raises:
+        InputError: the benchmark is unknown, or its data are missing.
+    """
     data = recipe.data
     loaded = benchmarks.load(
         data.benchmark,
@@ -122,47 +152,75 @@ def _questions(recipe: Recipe, run: Run, progress: Progress) -> list[Question]:
         "equal_to_a_test_question": len(loaded) - len(kept),
         "repeated": len(kept) - len(unique),
     }
-    run.finish("questions", **figures)
-    progress.say(f"{len(unique):,} training questions of {data.benchmark} ({_listed(figures)})")
-    return unique
+    return unique, figures
+
+
+def _failures_first(
+    recipe: Recipe, run: Run, questions: Sequence[Question], progress: Progress
+) -> list[Question]:
+    """Put what the untrained student fails on first, for money that may not reach for all."""
+    attempts = _answered(recipe, run, None, "untrained", questions, progress)
+    correct = {a.question for a in attempts if a.outcome == "correct"}
+    return sorted(questions, key=lambda question: question.id in correct)
 
 
 def _rationales(
-    recipe: Recipe, run: Run, teacher: LM, questions: Sequence[Question], progress: Progress
+    recipe: Recipe, run: Run, teacher: Teacher, questions: Sequence[Question], progress: Progress
 ) -> list[Rationale]:
     """Let the teacher solve the training questions; keep what ends in the target."""
     prompt = prompts.load(recipe.teacher.rationale_prompt)
+    by_id = {question.id: question for question in questions}
     known = {(r.question, r.sample) for r in run.read("rationales", Rationale)}
-    wanted = [
-        (question, sample)
-        for sample in range(recipe.teacher.samples)
-        for question in questions
-        if (question.id, sample) not in known
-    ]
-    with progress.stage("rationales", len(wanted), "questions") as advance:
-        for first in range(0, len(wanted), _BATCH):
-            some = wanted[first : first + _BATCH]
-            for sample in sorted({sample for _, sample in some}):
-                asked = [question for question, s in some if s == sample]
-                sampling = Sampling(
-                    temperature=recipe.teacher.temperature,
-                    max_tokens=recipe.teacher.max_tokens,
-                    seed=sample,
-                )
-                written = teacher.generate(
-                    [prompt.render(question=q.text) for q in asked], sampling
-                )
-                run.append(
-                    "rationales",
-                    [_rationale(q, sample, c) for q, c in zip(asked, written, strict=True)],
-                )
-            advance(first + len(some))
-    asked_ids = {question.id for question in questions}
-    rationales = [r for r in run.read("rationales", Rationale) if r.question in asked_ids]
+    samples = range(recipe.teacher.samples)
+    waiting = len({(q.id, sample) for q in questions for sample in samples} - known)
+    with progress.stage("rationales", waiting, "questions") as advance:
+        begun = 0
+        for sample in samples:
+            requests = [
+                Request(q.id, sample, prompt.render(question=q.text))
+                for q in questions
+                if (q.id, sample) not in known
+            ]
+            sampling = Sampling(
+                temperature=recipe.teacher.temperature,
+                max_tokens=recipe.teacher.max_tokens,
+                seed=sample,
+            )
+            shown = partial(_advance_from, advance, begun)
+            begun += len(requests)
+            answers = teacher.ask("rationales", requests, sampling, shown)
+            for some in _batches(answers):
+                made = [_rationale(by_id[asked.question], sample, c) for asked, c in some]
+                run.append("rationales", made)
+    rationales = [r for r in run.read("rationales", Rationale) if r.question in by_id]
     reasons = Counter(r.reason for r in rationales)
-    progress.say(f"  {_listed(reasons)}")
+    failed = Counter(f"failed: {one.reason}" for one in teacher.failed("rationales").values())
+    progress.say(f"  {_listed(reasons + failed)}")
     run.finish("rationales", **reasons)
     return rationales
+
+
+def _advance_from(advance: Advance, begun: int, done: int, note: str = "") -> None:
+    advance(begun + done, note)
+
+
+def _batches(answers: Iterable[tuple[Request, Completion]]) -> Iterator[list[Any]]:
+    """Cut a stream into lists, so that records are synced to the disk in groups."""
+    source = iter(answers)
+    while some := list(islice(source, _BATCH)):
+        yield some
+
+
+def _undo_what_rests_on_fewer(run: Run, teacher: Teacher, lessons: int, progress: Progress) -> None:
+    """Make a student anew that was trained before failed requests were answered."""
+    trained_on = (run.done("stage1") or {}).get("examples", lessons)
+    if teacher.retried or trained_on != lessons:
+        progress.say("requests that had failed are answered: the student is trained anew")
+        run.undo(
+            ("stage1", "mining", "entries", "retrieval", "adapter"),
+            folders=("stage1", "adapter"),
+            records=("mining", "knowledge", "augmented"),
+        )
 
 
 def _rationale(question: Question, sample: int, completion: Completion) -> Rationale:
@@ -182,9 +240,14 @@ def _rationale(question: Question, sample: int, completion: Completion) -> Ratio
 
 
 def _lessons(questions: Sequence[Question], rationales: Sequence[Rationale]) -> list[views.Lesson]:
-    """Pair each kept rationale with its question; the same steps twice count once."""
+    """Pair each kept rationale with its question; the same steps twice count once.
+
+    Their order is that of samples and questions, whenever a rationale was answered.
+    """
     by_id = {question.id: question for question in questions}
-    kept = {(r.question, r.text): r for r in rationales if r.kept}
+    place = {question.id: number for number, question in enumerate(questions)}
+    ordered = sorted(rationales, key=lambda r: (r.sample, place[r.question]))
+    kept = {(r.question, r.text): r for r in ordered if r.kept}
     return [
         views.Lesson(q.id, q.text, r.text, q.target)
         for r in kept.values()
@@ -253,58 +316,62 @@ def _failures(
     recipe: Recipe, run: Run, adapter: Path, questions: Sequence[Question], progress: Progress
 ) -> list[Attempt]:
     """Let the student answer the training questions; whatever is not correct is a failure."""
-    known = {attempt.question for attempt in run.read("mining", Attempt)}
-    waiting = [question for question in questions if question.id not in known]
-    waiting.sort(key=lambda question: -len(question.text))
-    if waiting:
-        lm = student.load_student(recipe, adapter)
-        prompt = prompts.load(student.PROMPT)
-        sampling = Sampling(max_tokens=recipe.student.max_tokens)
-        with progress.stage("failure mining", len(waiting), "questions") as advance:
-            for first in range(0, len(waiting), _BATCH):
-                some = waiting[first : first + _BATCH]
-                run.append("mining", answer(some, lm, prompt, sampling))
-                advance(first + len(some))
-    asked = {question.id for question in questions}
-    attempts = [a for a in run.read("mining", Attempt) if a.question in asked]
+    attempts = _answered(recipe, run, adapter, "mining", questions, progress)
     outcomes = Counter(str(attempt.outcome) for attempt in attempts)
     progress.say(f"  {_listed(outcomes)}")
     run.finish("mining", **outcomes)
     return [attempt for attempt in attempts if attempt.outcome != "correct"]
 
 
+def _answered(
+    recipe: Recipe,
+    run: Run,
+    adapter: Path | None,
+    name: str,
+    questions: Sequence[Question],
+    progress: Progress,
+) -> list[Attempt]:
+    """Let a student answer the training questions into ``<name>.jsonl``."""
+    known = {attempt.question for attempt in run.read(name, Attempt)}
+    waiting = [question for question in questions if question.id not in known]
+    waiting.sort(key=lambda question: -len(question.text))
+    if waiting:
+        lm = student.load_student(recipe, adapter)
+        prompt = prompts.load(student.PROMPT)
+        sampling = Sampling(max_tokens=recipe.student.max_tokens)
+        title = "failure mining" if adapter is not None else "what the untrained student fails on"
+        with progress.stage(title, len(waiting), "questions") as advance:
+            for first in range(0, len(waiting), _BATCH):
+                some = waiting[first : first + _BATCH]
+                run.append(name, answer(some, lm, prompt, sampling))
+                advance(first + len(some))
+    asked = {question.id for question in questions}
+    return [a for a in run.read(name, Attempt) if a.question in asked]
+
+
 def _knowledge(
     recipe: Recipe,
     run: Run,
-    teacher: LM,
+    teacher: Teacher,
     questions: Sequence[Question],
     failures: Sequence[Attempt],
     kb: Path,
     progress: Progress,
 ) -> list[Extraction]:
     """Let the teacher write knowledge for each failure, and merge it into the knowledge base."""
-    if run.done("entries") is not None:
+    if run.done("entries") is not None and not teacher.retries("knowledge"):
         return run.read("knowledge", Extraction)
-    prompt = prompts.load(recipe.teacher.knowledge_prompt)
     by_id = {question.id: question for question in questions}
+    requests = knowledge_requests(recipe, by_id, failures)
     sampling = Sampling(
         temperature=recipe.teacher.temperature, max_tokens=recipe.teacher.knowledge_max_tokens
     )
-    written: list[tuple[Question, Completion]] = []
     with progress.stage("knowledge", len(failures), "failures") as advance:
-        for first in range(0, len(failures), _BATCH):
-            some = failures[first : first + _BATCH]
-            asked = [
-                prompt.render(
-                    question=by_id[a.question].text,
-                    wrong=_shortened(a.completion.text),
-                    target=by_id[a.question].target if recipe.teacher.target_visible else None,
-                )
-                for a in some
-            ]
-            texts = teacher.generate(asked, sampling)
-            written += [(by_id[a.question], c) for a, c in zip(some, texts, strict=True)]
-            advance(first + len(some))
+        answers = teacher.ask("knowledge", requests, sampling, advance)
+        written = [(by_id[asked.question], completion) for asked, completion in answers]
+    failed = Counter(one.reason for one in teacher.failed("knowledge").values())
+    if failed:
+        progress.say(f"  failed: {_listed(failed)}")
     drafts, refused = [], {}
     for question, completion in written:
         try:
@@ -342,6 +409,25 @@ def _knowledge(
         progress.say(f"  conflict, your version stays until you settle it: {conflict}")
     run.finish("entries", **figures)
     return extractions
+
+
+def knowledge_requests(
+    recipe: Recipe, questions: Mapping[str, Question], failures: Sequence[Attempt]
+) -> list[Request]:
+    """Return what the teacher is asked about each failure."""
+    prompt = prompts.load(recipe.teacher.knowledge_prompt)
+    return [
+        Request(
+            failed.question,
+            0,
+            prompt.render(
+                question=questions[failed.question].text,
+                wrong=_shortened(failed.completion.text),
+                target=questions[failed.question].target if recipe.teacher.target_visible else None,
+            ),
+        )
+        for failed in failures
+    ]
 
 
 def _augmented(

@@ -1,4 +1,4 @@
-"""Run folders, append-only records, and the cache of completions.
+"""Run folders and append-only records.
 
 A run is a folder: ``recipe.yaml`` is written first, records are appended to ``*.jsonl`` files
 as they come, ``manifest.json`` is written last. A line counts once it is complete: what a
@@ -10,11 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sqlite3
-import time
-from collections import Counter
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -181,6 +178,19 @@ class Run:
         """Mark a stage as finished, with what is worth keeping about it."""
         self.write_json(_STAGES, {**(self.read_json(_STAGES) or {}), stage: figures})
 
+    def undo(
+        self, stages: Iterable[str], *, folders: Iterable[str] = (), records: Iterable[str] = ()
+    ) -> None:
+        """Take finished stages back: with their folders and records, and the manifest first."""
+        (self.folder / MANIFEST).unlink(missing_ok=True)
+        taken = set(stages)
+        held = self.read_json(_STAGES) or {}
+        self.write_json(_STAGES, {name: held[name] for name in held if name not in taken})
+        for name in folders:
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        for name in records:
+            (self.folder / f"{name}.jsonl").unlink(missing_ok=True)
+
     def read_json(self, name: str) -> Any:
         """Read ``<name>.json``, or return ``None`` if there is no such file.
 
@@ -261,57 +271,6 @@ def _write_whole(path: Path, text: str) -> None:
     beside.replace(path)
 
 
-class Completions:
-    """Completions by what decided them, in one sqlite file that several processes may share.
-
-    The key is the sha256 of model name, fingerprint of its weights, messages, sampling and,
-    when sampling, the number of the sample; so an edited prompt or a trained adapter never
-    meets an old completion.
-    """
-
-    def __init__(self, path: Path | None = None) -> None:
-        self.path = path or resources.home() / "completions.sqlite"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(self.path, timeout=60, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=NORMAL")
-        self._connection.execute(
-            "CREATE TABLE IF NOT EXISTS completions (key TEXT PRIMARY KEY, model TEXT NOT NULL,"
-            " text TEXT NOT NULL, finish TEXT NOT NULL, prompt_tokens INTEGER NOT NULL,"
-            " completion_tokens INTEGER NOT NULL, made REAL NOT NULL) WITHOUT ROWID"
-        )
-
-    def get(self, keys: Sequence[str]) -> dict[str, Completion]:
-        """Return the stored completions among ``keys``."""
-        found: dict[str, Completion] = {}
-        for key in keys:
-            row = self._connection.execute(
-                "SELECT text, finish, prompt_tokens, completion_tokens FROM completions"
-                " WHERE key = ?",
-                (key,),
-            ).fetchone()
-            if row is not None:
-                found[key] = Completion(*row)
-        return found
-
-    def put(self, model: str, completions: Mapping[str, Completion]) -> None:
-        """Store completions by key, in one transaction."""
-        now = time.time()
-        rows = [
-            (key, model, c.text, c.finish, c.prompt_tokens, c.completion_tokens, now)
-            for key, c in completions.items()
-        ]
-        self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.executemany(
-            "INSERT OR REPLACE INTO completions VALUES (?, ?, ?, ?, ?, ?, ?)", rows
-        )
-        self._connection.execute("COMMIT")
-
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
-
-
 def messages_sha(messages: Messages) -> str:
     """Return the sha256 of rendered messages."""
     plain = [(message.role, message.content) for message in messages]
@@ -341,94 +300,3 @@ def finished(
                 "an LM must answer each prompt"
             )
         yield from enumerate(made, first)
-
-
-class CachedLM:
-    """An LM that asks each request once: what is stored is not asked again.
-
-    Every ``chunk`` answered requests are stored before the next ones are handed out, so a
-    killed process repeats at most one chunk. Without ``reuse`` everything is asked, and stored.
-    """
-
-    def __init__(
-        self, lm: LM, completions: Completions, chunk: int = 64, reuse: bool = True
-    ) -> None:
-        self._lm = lm
-        self._completions = completions
-        self._chunk = chunk
-        self._reuse = reuse
-        self.asked = 0
-        self.reused = 0
-
-    @property
-    def lm(self) -> LM:
-        """The wrapped model, for what is no completion."""
-        return self._lm
-
-    @property
-    def name(self) -> str:
-        """Name of the wrapped model."""
-        return self._lm.name
-
-    @property
-    def fingerprint(self) -> str:
-        """Fingerprint of the wrapped model."""
-        return self._lm.fingerprint
-
-    def generate(self, prompts: Sequence[Messages], sampling: Sampling) -> list[Completion]:
-        """Complete each prompt, from the store where it was asked before.
-
-        Greedy requests that are equal are asked once; sampled ones are samples of their own.
-
-        Raises:
-            ModelError: the model could not answer, or gave another number of completions.
-        """
-        found = dict(self.stream(prompts, sampling))
-        return [found[index] for index in range(len(prompts))]
-
-    def stream(
-        self, prompts: Sequence[Messages], sampling: Sampling
-    ) -> Iterator[tuple[int, Completion]]:
-        """Yield (index of the prompt, completion) as they are stored, known ones first.
-
-        Raises:
-            ModelError: as ``generate``.
-        """
-        keys = self._keys(prompts, sampling)
-        known = self._completions.get(list(dict.fromkeys(keys))) if self._reuse else {}
-        self.reused += sum(key in known for key in keys)
-        yield from ((index, known[key]) for index, key in enumerate(keys) if key in known)
-        places: dict[str, list[int]] = {}
-        for index, key in enumerate(keys):
-            if key not in known:
-                places.setdefault(key, []).append(index)
-        waiting = list(places)
-        asked = [prompts[some[0]] for some in places.values()]
-        fresh: dict[str, Completion] = {}
-        try:
-            for number, completion in finished(self._lm, asked, sampling, self._chunk):
-                fresh[waiting[number]] = completion
-                if len(fresh) == self._chunk:
-                    stored, fresh = self._stored(fresh), {}
-                    yield from ((index, c) for key, c in stored.items() for index in places[key])
-        finally:  # what came before a failure was paid for
-            stored = self._stored(fresh)
-        yield from ((index, c) for key, c in stored.items() for index in places[key])
-
-    def _stored(self, fresh: dict[str, Completion]) -> dict[str, Completion]:
-        if fresh:
-            self._completions.put(self.name, fresh)
-            self.asked += len(fresh)
-        return fresh
-
-    def _keys(self, prompts: Sequence[Messages], sampling: Sampling) -> list[str]:
-        decides = json.dumps([self.name, self.fingerprint, asdict(sampling)], ensure_ascii=False)
-        base = hashlib.sha256(decides.encode()).hexdigest()
-        seen: Counter[str] = Counter()
-        keys = []
-        for prompt in prompts:
-            shown = messages_sha(prompt)
-            sample = seen[shown] if sampling.temperature > 0 else 0
-            seen[shown] += 1
-            keys.append(hashlib.sha256(f"{base}/{shown}/{sample}".encode()).hexdigest())
-        return keys

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nesy import benchmarks, models, prompts
+from nesy.completions import CachedLM
 from nesy.kb import store
 from nesy.kb.encoder import load_encoder
 from nesy.kb.gate import GatedSearch
@@ -12,7 +13,6 @@ from nesy.kb.index import Index
 from nesy.kb.rerank import load_reranker
 from nesy.kb.search import IndexSearch, Searching
 from nesy.recipe import Recipe
-from nesy.runs import CachedLM
 from nesy.types import LM, Question
 
 PROMPT = "student"

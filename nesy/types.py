@@ -79,6 +79,27 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """A request that got no completion: why, in one word or two, and in the server's own words.
+
+    ``tries`` counts the requests that were sent. The tokens are those that the server charged
+    although it gave no completion. What is not ``final`` is tried again.
+    """
+
+    reason: str
+    words: str
+    tries: int
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    final: bool = True
+
+    @property
+    def charged(self) -> bool:
+        """Whether the server charged anything."""
+        return self.prompt_tokens > 0 or self.completion_tokens > 0
+
+
+@dataclass(frozen=True, slots=True)
 class Rationale:
     """A teacher's rationale for a training question, kept or dropped with the reason.
 
@@ -162,6 +183,23 @@ class StreamingLM(LM, Protocol):
 
         Raises:
             ModelError: as ``generate``; what was yielded before is good.
+        """
+
+
+@runtime_checkable
+class EndpointLM(StreamingLM, Protocol):
+    """A language model whose single requests may fail while others are answered."""
+
+    def outcomes(
+        self, prompts: Sequence[Messages], sampling: Sampling
+    ) -> Iterator[tuple[int, Completion | Failure]]:
+        """As ``stream``, but a request that failed for good is yielded as its failure.
+
+        A failure that was charged and is tried again is yielded too, marked as not final.
+
+        Raises:
+            ModelError: no request can be answered, such as with a wrong key.
+            BudgetReached: the next request could pass the spending cap.
         """
 
 

@@ -12,6 +12,7 @@ import torch
 
 from nesy import pretrained, prompts, recipe, student
 from nesy.answer import answer
+from nesy.completions import CachedLM, Completions
 from nesy.errors import InputError, ModelError
 from nesy.kb import gate, store
 from nesy.kb.entry import Entry
@@ -19,7 +20,6 @@ from nesy.kb.gate import GatedSearch
 from nesy.kb.index import Index
 from nesy.kb.search import IndexSearch
 from nesy.models.hf import HFModel
-from nesy.runs import CachedLM, Completions
 from nesy.types import Message, Messages, Question, Sampling
 
 PROMPT = prompts.load("student")

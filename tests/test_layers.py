@@ -21,16 +21,19 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         *("resources", "recipe", "prompts", "scoring", "runs", "stats", "facts", "pretrained"),
         *("rows", "progress", "kb", "kb.entry", "kb.store", "kb.merge", "kb.pack", "kb.splice"),
-        *("kb.lock", "kb.convert"),
+        *("kb.lock", "kb.convert", "spend", "completions"),
     ),
     (
         *("answer", "views", "train", "benchmarks", "models", "stored"),
         *("contamination", "kb.checks", "kb.index", "kb.encoder", "kb.extract", "kb.search"),
         *("kb.gate", "kb.rerank", "kb.documents"),
     ),
-    ("student", "tables", "fewshot"),
-    ("distill", "evaluate", "compare", "commonsense", "impact", "credit", "edits"),
-    ("cli", "cli_kb", "cli_eval", "cli_runs", "cli_ask", "report"),
+    ("student", "tables", "fewshot", "asking"),
+    ("distill", "estimate", "evaluate", "compare", "commonsense", "impact", "credit", "edits"),
+    (
+        *("cli", "cli_kb", "cli_eval", "cli_runs", "cli_ask", "report"),
+        *("cli_distill", "cli_models", "doctor", "export", "serve"),
+    ),
 )
 """Modules and packages from the bottom up; the longest name that fits a module counts."""
 

@@ -173,6 +173,47 @@ def test_transcripts(tmp_path: Path) -> None:
     assert said[1] == said[2] == "There is no transcript for this question."
 
 
+def test_the_lines_of_a_batch_are_transcripts(tmp_path: Path) -> None:
+    def line(id_: str, text: str, finish: str = "stop", status: int = 200) -> object:
+        choice = {"finish_reason": finish, "message": {"role": "assistant", "content": text}}
+        return {
+            "custom_id": id_,
+            "response": {"status_code": status, "body": {"choices": [choice]}},
+            "error": None,
+        }
+
+    teacher = prompts.load("teacher-rationale")
+    questions = ["two dozens?", "three dozens?", "cut?", "failed?", "plainly?"]
+    shown = [[vars_of(m) for m in teacher.render(question=q)] for q in questions[:4]]
+    asked_for = [
+        *({"custom_id": str(n), "method": "POST", "body": {"messages": m}}
+          for n, m in enumerate(shown)),
+        {"custom_id": "4", "body": {"messages": [{"role": "user", "content": "plainly?"}]}},
+    ]
+    output = [
+        line("1", "36. So the answer is 36."),
+        line("0", "24. So the answer is 24."),
+        line("2", "cut o", "length"),
+        line("3", "", status=500),
+        line("4", "Yes. So the answer is yes."),
+        {"question": "own?", "response": "1. So the answer is 1."},
+    ]
+    model = models.load(f"transcripts:{rows(tmp_path / 'both.jsonl', *asked_for, *output)}")
+    said = model.generate(
+        [teacher.render(question=q) for q in [*questions, "own?"]], Sampling()
+    )
+    none = "There is no transcript for this question."
+    assert [c.text.split(". ")[0] for c in said] == ["24", "36", none, none, "Yes", "1"]
+    with pytest.raises(InputError, match="no question for the answer 1; put the lines"):
+        models.load(f"transcripts:{rows(tmp_path / 'half.jsonl', *output)}")
+    with pytest.raises(InputError, match=r"7 is no line of a batch \(KeyError\('messages'\)"):
+        models.load(f"transcripts:{rows(tmp_path / 'no.jsonl', {'custom_id': '7', 'body': {}})}")
+
+
+def vars_of(message: Message) -> dict[str, str]:
+    return {"role": message.role, "content": message.content}
+
+
 def test_real_transcripts_answer_real_questions() -> None:
     data = os.environ.get("NESY_DATA")
     if data is None:

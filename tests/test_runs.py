@@ -1,4 +1,4 @@
-"""Run folders survive a kill, and an answered request is never asked again."""
+"""Run folders survive a kill."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import json
 import multiprocessing
 import os
 import signal
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from nesy.errors import InputError, ModelError
-from nesy.runs import CachedLM, Completions, Run, from_json, read_records, to_json
-from nesy.types import Attempt, Completion, Hit, Message, Messages, Question, Sampling
+from nesy.errors import InputError
+from nesy.runs import Run, from_json, read_records, to_json
+from nesy.types import Attempt, Completion, Hit, Question
 
 
 def an_attempt(number: int = 0) -> Attempt:
@@ -28,29 +27,6 @@ def an_attempt(number: int = 0) -> Attempt:
         outcome="correct",
         outcome_strict="wrong",
     )
-
-
-class Counting:
-    """Answers with the prompt's own text, counts what it was asked, fails on demand."""
-
-    def __init__(self, fingerprint: str = "w1", fail_at: int | None = None) -> None:
-        self.name = "counting"
-        self.fingerprint = fingerprint
-        self.asked: list[str] = []
-        self._fail_at = fail_at
-
-    def generate(self, prompts: Sequence[Messages], sampling: Sampling) -> list[Completion]:
-        if self._fail_at is not None and len(self.asked) >= self._fail_at:
-            raise ModelError("stopped")
-        made = []
-        for prompt in prompts:
-            self.asked.append(prompt[-1].content)
-            made.append(Completion(f"{prompt[-1].content} #{len(self.asked)}", "stop", 1, 1))
-        return made
-
-
-def prompts(*texts: str) -> list[Messages]:
-    return [(Message("user", text),) for text in texts]
 
 
 def test_records_round_trip() -> None:
@@ -149,86 +125,3 @@ def test_kill_loses_nothing_that_was_appended(tmp_path: Path) -> None:
         assert kept == [an_attempt(i) for i in range(len(kept))]
         run.append("attempts", [an_attempt(len(kept))])
         assert len(run.read("attempts", Attempt)) == len(kept) + 1
-
-
-def test_cache_asks_once(tmp_path: Path) -> None:
-    store = Completions(tmp_path / "c.sqlite")
-    lm = Counting()
-    cached = CachedLM(lm, store, chunk=2)
-    first = cached.generate(prompts("a", "b", "a", "c"), Sampling())
-    assert lm.asked == ["a", "b", "c"]
-    assert first[0] == first[2]
-    assert (cached.asked, cached.reused) == (3, 0)
-    again = CachedLM(Counting(), Completions(tmp_path / "c.sqlite"))
-    assert again.generate(prompts("c", "a"), Sampling()) == [first[3], first[0]]
-    assert (again.asked, again.reused) == (0, 2)
-
-
-def test_cache_key_holds_what_decides_the_completion(tmp_path: Path) -> None:
-    store = Completions(tmp_path / "c.sqlite")
-    CachedLM(Counting("w1"), store).generate(prompts("a"), Sampling())
-    for lm, sampling, text in [
-        (Counting("w2"), Sampling(), "a"),
-        (Counting("w1"), Sampling(max_tokens=3), "a"),
-        (Counting("w1"), Sampling(seed=1), "a"),
-        (Counting("w1"), Sampling(stop=("Q:",)), "a"),
-        (Counting("w1"), Sampling(), "a "),
-    ]:
-        CachedLM(lm, store).generate(prompts(text), sampling)
-        assert len(lm.asked) == 1
-    system = Counting("w1")
-    CachedLM(system, store).generate([(Message("system", "a"),)], Sampling())
-    assert len(system.asked) == 1
-
-
-def test_samples_of_one_prompt_stay_apart(tmp_path: Path) -> None:
-    store = Completions(tmp_path / "c.sqlite")
-    sampled = Sampling(temperature=0.8)
-    first = CachedLM(Counting(), store).generate(prompts("a", "a"), sampled)
-    assert first[0] != first[1]
-    lm = Counting()
-    assert CachedLM(lm, store).generate(prompts("a", "a", "a"), sampled)[:2] == first
-    assert len(lm.asked) == 1
-
-
-def test_answered_chunks_survive_a_failure(tmp_path: Path) -> None:
-    store = Completions(tmp_path / "c.sqlite")
-    with pytest.raises(ModelError, match="stopped"):
-        CachedLM(Counting(fail_at=4), store, chunk=2).generate(prompts(*"abcdef"), Sampling())
-    lm = Counting()
-    CachedLM(lm, store, chunk=2).generate(prompts(*"abcdef"), Sampling())
-    assert lm.asked == ["e", "f"]
-
-
-def test_wrong_number_of_completions_is_an_error(tmp_path: Path) -> None:
-    class Short(Counting):
-        def generate(self, prompts: Sequence[Messages], sampling: Sampling) -> list[Completion]:
-            return super().generate(prompts, sampling)[1:]
-
-    cached = CachedLM(Short(), Completions(tmp_path / "c.sqlite"))
-    with pytest.raises(ModelError, match="1 completions for 2 prompts"):
-        cached.generate(prompts("a", "b"), Sampling())
-
-
-def _fill(path: Path, first: int) -> None:
-    lm = CachedLM(Counting(), Completions(path), chunk=1)
-    lm.generate(prompts(*(str(i) for i in range(first, first + 40))), Sampling())
-
-
-def test_processes_share_the_cache(tmp_path: Path) -> None:
-    path = tmp_path / "c.sqlite"
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_fill, args=(path, 20 * i)) for i in range(2)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-        assert process.exitcode == 0
-    lm = Counting()
-    CachedLM(lm, Completions(path)).generate(prompts(*(str(i) for i in range(60))), Sampling())
-    assert lm.asked == []
-
-
-def test_home_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("NESY_HOME", str(tmp_path))
-    assert Completions().path == tmp_path / "completions.sqlite"

@@ -10,13 +10,14 @@ from typing import Any
 
 from nesy import evaluate, prompts, resources, student
 from nesy import recipe as recipes
+from nesy.completions import CachedLM, Completions
 from nesy.errors import InputError
 from nesy.kb.index import Index
 from nesy.kb.search import IndexSearch, Searching
 from nesy.progress import Progress
 from nesy.prompts import Prompt
 from nesy.recipe import Recipe
-from nesy.runs import RECIPE, CachedLM, Completions, Run, finished
+from nesy.runs import RECIPE, Run, finished
 from nesy.types import LM, Attempt, Completion, Messages, Question, Sampling
 
 _BATCH = 64  # questions asked at a time of a model that does not stream

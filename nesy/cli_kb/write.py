@@ -200,8 +200,8 @@ def import_(
 
 def _by_teacher(file: Path, pack: str, teacher: str) -> tuple[list[Entry], list[Refused]]:
     from nesy import models, prompts
+    from nesy.completions import CachedLM, Completions
     from nesy.kb import documents
-    from nesy.runs import CachedLM, Completions
     from nesy.types import Sampling
 
     lm = CachedLM(models.load(teacher), Completions())

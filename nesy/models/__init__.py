@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nesy.errors import ModelError
+from nesy.models.flow import Terms
+from nesy.spend import Budget
 from nesy.types import LM
 
 if TYPE_CHECKING:
@@ -33,11 +35,13 @@ def load(
     calculator: Mode = "off",
     batch_size: int | str = "auto",
     base_url: str | None = None,
+    terms: Terms | None = None,
+    budget: Budget | None = None,
 ) -> LM:
     """Load the model that ``spec`` names; see the table above.
 
-    ``adapter`` to ``batch_size`` are for local weights (``models.hf``); ``base_url`` is for an
-    endpoint.
+    ``adapter`` to ``batch_size`` are for local weights (``models.hf``); ``terms`` and ``budget``
+    are for an endpoint, and so is ``base_url``, which stands for terms with nothing else.
 
     Raises:
         ModelError: unknown, missing, or given a setting that it cannot have.
@@ -76,4 +80,9 @@ def load(
         return TranscriptLM(rest)
     from nesy.models.openai import OpenAIModel
 
-    return OpenAIModel(rest, base_url=base_url)
+    model = OpenAIModel(rest, terms or Terms(base_url=base_url), budget)
+    if not model.terms.batch:
+        return model
+    from nesy.models.batch import BatchModel
+
+    return BatchModel(model)

@@ -1,44 +1,73 @@
-"""A model behind an OpenAI-compatible endpoint: hosted, vLLM, Ollama, llama.cpp, ….
+"""A model behind an OpenAI-compatible endpoint: hosted, vLLM, Ollama, llama.cpp, LiteLLM, Azure.
 
-The address and the key come from ``base_url`` or ``OPENAI_BASE_URL`` and ``OPENAI_API_KEY``.
-What may pass on its own (rate limits, broken connections, server errors) is tried again,
-after the time that the server names; anything else ends the run.
+The address and the key come from ``base_url`` or ``OPENAI_BASE_URL`` and ``OPENAI_API_KEY``; a
+query in the address, such as Azure's ``?api-version=…``, is sent with every request. What may
+pass on its own (rate limits, broken connections, server errors, answers that are no answer) is
+tried again. What concerns one prompt is that prompt's failure; what concerns all ends the run,
+and so does a row of failures of different prompts.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
+import logging
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
-from nesy.errors import ModelError
-from nesy.types import Completion, Messages, Sampling
+from nesy.errors import ModelError, NesyError
+from nesy.models.flow import Flow, Terms, retry_after
+from nesy.spend import Budget
+from nesy.types import Completion, Failure, Messages, Sampling
 
-_ATTEMPTS = 6
+_TRIES = 6
+_FIRST_WAIT = 0.5  # seconds; doubled with every try, with jitter
 _LONGEST_WAIT = 60.0  # seconds
-_TIMEOUT = 120.0  # seconds a request
+_LONGEST_PAUSE = 300.0  # seconds; a server that asks for more has said that it is enough
+_DEADLINE = 600.0  # seconds from the first to the last try of a request
+_ROW = 10  # different requests that fail one after another before it is the server's fault
+_WORDS = 300  # characters of what a server says
+
+_PASSING = (
+    *("rate limit", "server error", "no connection", "timeout"),
+    *("cut stream", "malformed JSON", "empty answer"),
+)
+_OF_ALL = ("wrong key", "no permission", "unknown model", "no quota", "pause too long")
+_TOO_LONG = ("context_length_exceeded", "context length", "maximum context", "context window")
+
+Outcome = Completion | Failure
 
 
 class OpenAIModel:
-    """Chat completions of one model; ``concurrency`` requests are under way at a time."""
+    """Chat completions of one model, many requests at a time."""
 
-    def __init__(self, model: str, *, base_url: str | None = None, concurrency: int = 8) -> None:
+    def __init__(
+        self, model: str, terms: Terms | None = None, budget: Budget | None = None
+    ) -> None:
         """Remember the address; nothing is sent yet.
 
         Raises:
             ModelError: the hosted service is meant and there is no key.
         """
         self._model = model
-        self._base_url = base_url or os.environ.get("OPENAI_BASE_URL")
-        self._concurrency = concurrency
+        self.terms = terms or Terms()
+        self._base_url = self.terms.base_url or os.environ.get("OPENAI_BASE_URL")
         key = os.environ.get("OPENAI_API_KEY")
-        if key is None and self._base_url is None:
+        if not key and self._base_url is None:
             raise ModelError(
                 "openai: set OPENAI_API_KEY, or --base-url to an endpoint that needs no key"
             )
-        self._key = key or "none"  # local servers ignore it, the client insists on one
+        self._key = key
+        self.flow = Flow(self.terms)
+        self.budget = budget or Budget(None)
+        self.limit_name = "max_tokens"
+        self.answers = 0
+        self.written = 0  # tokens of all answers
 
     @property
     def name(self) -> str:
@@ -54,82 +83,412 @@ class OpenAIModel:
         """Complete each prompt.
 
         Raises:
-            ModelError: a request was refused, or failed as often as it may be tried.
+            ModelError: a request failed for good.
         """
-        return asyncio.run(self._all(prompts, sampling))
+        found = dict(self.stream(prompts, sampling))
+        return [found[index] for index in range(len(prompts))]
 
-    async def _all(self, prompts: Sequence[Messages], sampling: Sampling) -> list[Completion]:
-        from openai import AsyncOpenAI
+    def stream(
+        self, prompts: Sequence[Messages], sampling: Sampling
+    ) -> Iterator[tuple[int, Completion]]:
+        """Yield (index of the prompt, completion) as they come.
 
-        gate = asyncio.Semaphore(self._concurrency)
-        # Retries are ours alone; those of the client would multiply them.
-        async with AsyncOpenAI(
-            api_key=self._key, base_url=self._base_url, max_retries=0, timeout=_TIMEOUT
-        ) as client:
+        Raises:
+            ModelError: a request failed for good.
+        """
+        for index, outcome in self.outcomes(prompts, sampling):
+            if isinstance(outcome, Completion):
+                yield index, outcome
+            elif outcome.final:
+                raise ModelError(f"{self.name}: prompt {index}: {_told(outcome)}")
 
-            async def one(number: int, messages: Messages) -> Completion:
-                async with gate:
-                    return await self._one(client, number, messages, sampling)
+    def outcomes(
+        self, prompts: Sequence[Messages], sampling: Sampling
+    ) -> Iterator[tuple[int, Outcome]]:
+        """Yield (index of the prompt, completion or failure) as they come.
 
+        Interrupted, it asks nothing more and yields what is under way before it gives way.
+
+        Raises:
+            ModelError: no request can be answered, or a row of them failed; in the server's words.
+            BudgetReached: the next request could pass the spending cap.
+        """
+        if not prompts:
+            return
+        with asyncio.Runner() as runner:
+            asking = _Asking(self, prompts, sampling)
+            runner.run(asking.begin())
             try:
-                async with asyncio.TaskGroup() as group:
-                    tasks = [group.create_task(one(n, m)) for n, m in enumerate(prompts)]
-            except ExceptionGroup as failed:
-                raise failed.exceptions[0] from None  # the first ends all others
-        return [task.result() for task in tasks]
+                while found := runner.run(asking.next()):
+                    yield from found
+            except KeyboardInterrupt:
+                asking.stop()
+                logging.getLogger(__name__).warning(
+                    "waiting for the requests under way, so that they are paid for once; "
+                    "Ctrl-C again leaves them"
+                )
+                while found := runner.run(asking.next()):
+                    yield from found
+                raise
+            finally:
+                runner.run(asking.end())
 
-    async def _one(
-        self, client: Any, number: int, messages: Messages, sampling: Sampling
-    ) -> Completion:
-        import openai
-        from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
+    def client(self) -> Any:
+        """Return a client for the address, without retries of its own."""
+        import httpx2
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
-        passing = (openai.RateLimitError, openai.APIConnectionError, openai.InternalServerError)
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(passing),
-            stop=stop_after_attempt(_ATTEMPTS),
-            wait=_wait,
-            reraise=True,
-        )
+        most = self.terms.max_concurrency
+        limits = httpx2.Limits(max_connections=most, max_keepalive_connections=most)
+        transport = DefaultAsyncHttpxClient(limits=limits)
+        return AsyncOpenAI(**self._address(), max_retries=0, http_client=transport)
+
+    def sync_client(self) -> Any:
+        """Return a client for single calls, which tries again by itself."""
+        from openai import OpenAI
+
+        return OpenAI(**self._address(), max_retries=_TRIES)
+
+    def _address(self) -> dict[str, Any]:
+        parts = urlsplit(self._base_url or "")
+        azure = self._key and _azure(parts.netloc)
+        return {
+            "api_key": self._key or "none",  # local servers ignore it, the client insists on one
+            "base_url": parts._replace(query="").geturl() or None,
+            "default_query": dict(parse_qsl(parts.query)),
+            "default_headers": {"api-key": self._key} if azure else None,
+            "timeout": self.terms.timeout,
+        }
+
+    def body(self, messages: Messages, sampling: Sampling) -> dict[str, Any]:
+        """Return what is sent for a prompt."""
+        asked: dict[str, Any] = {
+            "model": self._model,
+            "messages": [{"role": m.role, "content": m.content} for m in messages],
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            self.limit_name: sampling.max_tokens,
+            "seed": sampling.seed,
+        }
+        return asked | ({"stop": list(sampling.stop)} if sampling.stop else {})
+
+    def words(self, said: str) -> str:
+        """Return what a server said on one line, cut, and without the key."""
+        text = " ".join(said.split())[:_WORDS]
+        return text.replace(self._key, "[key]") if self._key else text
+
+    def shown_url(self) -> str:
+        """Return the address without user, password and query."""
+        parts = urlsplit(self._base_url or "https://api.openai.com/v1")
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Whether an endpoint answers: its address without secrets, its models or its problem."""
+
+    address: str
+    models: tuple[str, ...]
+    problem: str | None
+
+
+def reach(terms: Terms) -> Reached:
+    """Ask an endpoint for its models.
+
+    Raises:
+        ModelError: the hosted service is meant and there is no key.
+    """
+    model = OpenAIModel("", terms)
+    listed, problem = asyncio.run(_listed(model))
+    return Reached(model.shown_url(), listed, problem)
+
+
+async def _listed(model: OpenAIModel) -> tuple[tuple[str, ...], str | None]:
+    """Return (models, problem)."""
+    import openai
+
+    async with model.client() as client:
         try:
-            reply: Any = await retrying(self._ask, client, messages, sampling)
+            return tuple([one.id async for one in client.models.list()]), None
         except openai.APIStatusError as error:
-            # The server's own words may hold the key, so only the status is shown.
-            hint = "; check OPENAI_API_KEY" if error.status_code in (401, 403) else ""
-            raise ModelError(
-                f"{self.name}: prompt {number}: HTTP {error.status_code}{hint}"
-            ) from None
-        except openai.APIConnectionError:
-            where = self._base_url or "the hosted service"
-            raise ModelError(f"{self.name}: prompt {number}: no connection to {where}") from None
-        if not reply.choices or reply.choices[0].message.content is None:
-            raise ModelError(f"{self.name}: prompt {number}: the endpoint sent no text")
-        said = reply.choices[0]
-        return Completion(
-            text=said.message.content,
-            finish="length" if said.finish_reason == "length" else "stop",
-            prompt_tokens=reply.usage.prompt_tokens if reply.usage else 0,
-            completion_tokens=reply.usage.completion_tokens if reply.usage else 0,
-        )
+            failure = named(model, error)
+            if failure.reason == "unknown model":
+                return (), None  # a server without such a list
+            return (), f"{failure.reason} ({failure.words})"
+        except openai.APIConnectionError as error:
+            return (), f"no connection ({model.words(str(error.__cause__ or error))})"
+        except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
+            return (), f"no list of models ({model.words(str(error))})"
 
-    async def _ask(self, client: Any, messages: Messages, sampling: Sampling) -> Any:
-        return await client.chat.completions.create(
-            model=self._model,
-            messages=[{"role": m.role, "content": m.content} for m in messages],
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            max_tokens=sampling.max_tokens,
-            seed=sampling.seed,
-            stop=list(sampling.stop) or None,
-        )
+
+class _Asking:
+    """The requests of one call, under way on one event loop."""
+
+    def __init__(self, model: OpenAIModel, prompts: Sequence[Messages], sampling: Sampling) -> None:
+        self._model = model
+        self._prompts = prompts
+        self._sampling = sampling
+        self._waiting = iter(range(len(prompts)))
+        self._ready: list[tuple[int, Outcome]] = []
+        self._row: list[tuple[int, Failure]] = []
+        self._error: NesyError | None = None
+        self._stopped = False
+
+    async def begin(self) -> None:
+        self._client = self._model.client()
+        self._model.flow.begin()
+        self._arrived = asyncio.Event()
+        self._settled = asyncio.Event()
+        count = min(self._model.terms.max_concurrency, len(self._prompts))
+        self._workers = [asyncio.create_task(self._work()) for _ in range(count)]
+
+    async def next(self) -> list[tuple[int, Outcome]]:
+        """Wait for outcomes; an empty list says that all have come."""
+        while not self._ready:
+            if self._error is not None:
+                raise self._error
+            if all(worker.done() for worker in self._workers):
+                # A last row of failures was too short to be the server's fault.
+                self._ready, self._row = list(self._row), []
+                break
+            self._arrived.clear()
+            await self._arrived.wait()
+        found, self._ready = self._ready, []
+        return found
+
+    def stop(self) -> None:
+        """Ask nothing more; what is under way comes to its end."""
+        self._waiting = iter(())
+        self._stopped = True
+
+    async def end(self) -> None:
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+        await self._client.close()
+
+    async def _work(self) -> None:
+        try:
+            # Not a `for`: `stop` puts another iterator in its place.
+            while (index := next(self._waiting, None)) is not None:
+                outcome = await self._answered(index)
+                self._take(index, outcome)
+        except NesyError as error:
+            self._error = self._error or error
+            self.stop()
+            for worker in self._workers:
+                if worker is not asyncio.current_task():
+                    worker.cancel()
+        finally:
+            self._arrived.set()
+
+    def _take(self, index: int, outcome: Outcome) -> None:
+        """Hand an outcome out; a server's failure only once the server is known to answer."""
+        name = self._model.name
+        if isinstance(outcome, Failure) and self._stopped:
+            return  # it was not tried as often as it may be
+        if isinstance(outcome, Failure) and outcome.reason in _OF_ALL:
+            raise ModelError(f"{name} at {self._model.shown_url()}: {_told(outcome)}")
+        if isinstance(outcome, Failure) and outcome.reason in _PASSING:
+            self._row.append((index, outcome))
+            if len(self._row) == _ROW:
+                raise ModelError(
+                    f"{name} at {self._model.shown_url()}: {_ROW} requests in a row failed, the "
+                    f"last one: {_told(outcome)}. Every answer is kept; run the same command "
+                    "again when the server is well"
+                )
+            return
+        self._ready += [*self._row, (index, outcome)]
+        self._row = []
+        self._arrived.set()
+
+    async def _answered(self, index: int) -> Outcome:
+        """Ask until there is an answer, or a failure that stays."""
+        from tenacity import AsyncRetrying, retry_if_result
+
+        tries = hard = 0
+
+        async def ask() -> Outcome:
+            nonlocal tries, hard
+            tries += 1
+            outcome = await self._ask(self._prompts[index])
+            # Waiting for one's turn is no fault of the request; only the deadline ends it.
+            hard += isinstance(outcome, Failure) and outcome.reason != "rate limit"
+            if isinstance(outcome, Failure) and again(outcome) and outcome.charged:
+                self._ready.append((index, replace(outcome, tries=tries, final=False)))
+            return outcome
+
+        def again(outcome: Outcome) -> bool:
+            passing = isinstance(outcome, Failure) and outcome.reason in _PASSING
+            late = time.monotonic() - begun > _DEADLINE
+            return passing and hard < _TRIES and not late and not self._stopped
+
+        begun = time.monotonic()
+        retrying = AsyncRetrying(retry=retry_if_result(again), wait=_wait)
+        outcome: Outcome = await retrying(ask)
+        return replace(outcome, tries=tries) if isinstance(outcome, Failure) else outcome
+
+    async def _ask(self, messages: Messages) -> Outcome:
+        """Send one request, when its turn has come and its price is sure to be left."""
+        model = self._model
+        outcome: Outcome = Failure("interrupted", "", 0)
+        held = await self._hold(messages)
+        try:
+            async with model.flow.place(self._tokens(messages)) as sent:
+                outcome = await self._sent(messages, sent)
+        finally:
+            model.budget.settle(held, messages, outcome.prompt_tokens, outcome.completion_tokens)
+            self._settled.set()
+        return outcome
+
+    async def _hold(self, messages: Messages) -> float:
+        """Wait until the request can't pass the spending cap."""
+        while True:
+            held = self._model.budget.hold(messages, self._sampling.max_tokens)
+            if held is not None:
+                return held
+            self._settled.clear()
+            await self._settled.wait()
+
+    async def _sent(self, messages: Messages, sent: float) -> Outcome:
+        import httpx2
+        import openai
+
+        model = self._model
+        try:
+            reply = await self._client.post(
+                "/chat/completions",
+                body=model.body(messages, self._sampling),
+                cast_to=httpx2.Response,
+            )
+        except openai.APIStatusError as error:
+            return self._refused(error, sent)
+        except openai.APITimeoutError:
+            return Failure("timeout", f"no answer in {model.terms.timeout:g} seconds", 1)
+        except openai.APIConnectionError as error:
+            cause = error.__cause__
+            if isinstance(cause, httpx2.ConnectError | httpx2.ProxyError):
+                return Failure("no connection", model.words(str(cause)), 1)
+            return Failure("cut stream", model.words(str(cause or error)), 1)
+        outcome = _read(reply.content, messages, model)
+        if isinstance(outcome, Completion):
+            model.flow.answered(reply.headers)
+            model.answers += 1
+            model.written += outcome.completion_tokens
+        return outcome
+
+    def _refused(self, error: Any, sent: float) -> Failure:
+        """Name a reply with an error status, and slow down if it asks for that."""
+        model = self._model
+        failure = named(model, error)
+        words, status = failure.words, int(error.status_code)
+        if status == 400 and model.limit_name in words and "max_completion_tokens" in words:
+            # Newer models of the hosted service know the limit by another name only.
+            model.limit_name = "max_completion_tokens"
+            return Failure("server error", words, 1)
+        pause = retry_after(error.response.headers)
+        if status in (429, 503) and failure.reason != "no quota":
+            if pause is not None and pause > _LONGEST_PAUSE:
+                return Failure("pause too long", f"wait {pause:.0f} seconds: {words}", 1)
+            model.flow.refused(sent, pause)
+        return failure
+
+    def _tokens(self, messages: Messages) -> int:
+        """Estimate the tokens of a request, for ``tpm``."""
+        model = self._model
+        written = model.written // model.answers if model.answers else self._sampling.max_tokens
+        return _estimated(messages) + written
+
+
+def named(model: OpenAIModel, error: Any, status: int | None = None) -> Failure:
+    """Name an error: one of the client with its reply, or the body of an error with its status."""
+    if status is None:
+        status = int(error.status_code)
+        code, said = _error_of(error.body, error.response.text)
+    else:
+        code, said = _error_of(error, str(error))
+    return Failure(_reason(status, code, said), f"HTTP {status}: {model.words(said)}", 1)
+
+
+def _reason(status: int, code: str, said: str) -> str:
+    low = f"{code} {said}".lower()
+    if any(sign in low for sign in _TOO_LONG):
+        return "context too long"
+    if "content_filter" in low or "content management policy" in low:
+        return "content filter"
+    named = {401: "wrong key", 403: "no permission", 404: "unknown model", 402: "no quota"}
+    if code == "insufficient_quota":
+        return "no quota"
+    if status == 429:
+        return "rate limit"
+    if status in (408, 409) or status >= 500:
+        return "server error"
+    return named.get(status, "refused")
+
+
+def _read(content: bytes, messages: Messages, model: OpenAIModel) -> Outcome:
+    try:
+        reply = json.loads(content)
+    except ValueError as error:
+        return Failure("malformed JSON", model.words(str(error)), 1)
+    return read_reply(reply, messages, model)
+
+
+def read_reply(reply: Any, messages: Messages, model: OpenAIModel) -> Outcome:
+    """Read a chat completion; what holds no answer is named."""
+    if not isinstance(reply, dict) or reply.get("error"):
+        _, said = _error_of(reply, str(reply))
+        return Failure("server error", model.words(said), 1)
+    usage = reply.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    counted = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    charged = (int(counted[0] or 0), int(counted[1] or 0))
+    choices = reply.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.get("message") if isinstance(choice, dict) else None
+    if not isinstance(choice, dict) or not isinstance(message, dict):
+        return Failure("empty answer", "the reply has no choice", 1, *charged)
+    finish, refusal = choice.get("finish_reason"), message.get("refusal")
+    written = message.get("content")
+    text = written if isinstance(written, str) else ""
+    if finish == "content_filter" or refusal:
+        return Failure("content filter", model.words(str(refusal or "")), 1, *charged)
+    if finish != "length" and not text.strip():  # cut off before a first word, it is an answer
+        return Failure("empty answer", "the choice has no text", 1, *charged)
+    if None in counted:
+        # A server that counts nothing is counted at four bytes a token.
+        charged = (_estimated(messages), len(text.encode()) // 4 + 1)
+    return Completion(text, "length" if finish == "length" else "stop", *charged)
+
+
+def _error_of(body: Any, text: str) -> tuple[str, str]:
+    """Return (code, message) of an error reply; the text itself where it has no such form."""
+    inner = body.get("error", body) if isinstance(body, Mapping) else body
+    if isinstance(inner, Mapping) and isinstance(inner.get("message"), str):
+        return str(inner.get("code") or ""), inner["message"]
+    return "", inner if isinstance(inner, str) else text
+
+
+def _estimated(messages: Messages) -> int:
+    return sum(len(message.content.encode()) for message in messages) // 4 + 1
+
+
+def _azure(host: str) -> bool:
+    return host.rpartition("@")[2].partition(":")[0].endswith(".azure.com")
+
+
+def _told(failure: Failure) -> str:
+    times = "once" if failure.tries == 1 else f"{failure.tries} times"
+    words = f" ({failure.words})" if failure.words else ""
+    hint = "; check OPENAI_API_KEY" if failure.reason in ("wrong key", "no permission") else ""
+    return f"{failure.reason}, tried {times}{words}{hint}"
 
 
 def _wait(state: Any) -> float:
-    """Seconds to wait: what the server names, else doubling from one second with jitter."""
+    """Seconds to wait before the next try: doubling, with jitter.
+
+    A pause that the server names holds for all requests, and is kept by ``Flow``.
+    """
     from tenacity import wait_random_exponential
 
-    reply = getattr(state.outcome.exception(), "response", None)
-    named = reply.headers.get("retry-after") if reply is not None else None
-    if named is not None and named.replace(".", "", 1).isdigit():
-        return min(float(named), _LONGEST_WAIT)
-    return float(wait_random_exponential(multiplier=1, max=_LONGEST_WAIT)(state))
+    return float(wait_random_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT)(state))

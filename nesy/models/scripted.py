@@ -11,7 +11,7 @@ from typing import Any
 
 from nesy.errors import InputError, ModelError
 from nesy.models.asked import asked
-from nesy.types import Completion, Messages, Sampling
+from nesy.types import Completion, Message, Messages, Sampling
 
 _RUN_ON = "\nQ:"
 _NONE = "There is no transcript for this question."
@@ -69,6 +69,9 @@ class ScriptedLM:
 class TranscriptLM:
     """A teacher's stored rationales: JSONL rows with ``question`` and ``response``.
 
+    Lines of a provider's batch are read too: its input, which holds the questions, and its
+    output, one after the other in one file. An output line without an answer is left out.
+
     A prompt for a rationale is answered by the row with exactly its question, cut where the
     text runs on into a next question; any other by a sentence that says there is none.
     """
@@ -81,9 +84,9 @@ class TranscriptLM:
         """
         self._path = Path(path)
         self._said: dict[str, str] = {}
-        for row in _rows(self._path, ("question", "response")):
+        for question, said in _transcripts(self._path):
             # The first transcript of a question stands for it.
-            self._said.setdefault(row["question"].strip(), row["response"].split(_RUN_ON)[0])
+            self._said.setdefault(question.strip(), said.split(_RUN_ON)[0])
 
     @property
     def name(self) -> str:
@@ -114,6 +117,45 @@ def _completion(text: str, messages: Messages, sampling: Sampling) -> Completion
     return Completion(text, "stop", prompt_tokens, len(text.split()))
 
 
+def _transcripts(path: Path) -> list[tuple[str, str]]:
+    """Return (question, text) of each row that holds an answer."""
+    questions: dict[str, str] = {}
+    answers: dict[str, str] = {}
+    found: list[tuple[str, str]] = []
+    for row in _rows(path, ("question", "response")):
+        if "custom_id" not in row:
+            found.append((row["question"], row["response"]))
+            continue
+        try:
+            if "body" in row:
+                turns = [Message(m["role"], str(m["content"])) for m in row["body"]["messages"]]
+                question = asked(tuple(turns)).question
+                questions[row["custom_id"]] = turns[-1].content if question is None else question
+            elif (text := _answer_of(row)) is not None:
+                answers[row["custom_id"]] = text
+        except (KeyError, IndexError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"{path}: {row['custom_id']} is no line of a batch ({error!r} is missing or wrong)"
+            ) from error
+    unknown = next((id_ for id_ in answers if id_ not in questions), None)
+    if unknown is not None:
+        raise InputError(
+            f"{path}: no question for the answer {unknown}; put the lines of the batch's input "
+            "before those of its output"
+        )
+    return found + [(questions[id_], text) for id_, text in answers.items()]
+
+
+def _answer_of(row: dict[str, Any]) -> str | None:
+    """The text of a batch's output line, or ``None`` if it ended otherwise than of itself."""
+    reply = row.get("response") or {}
+    choices = (reply.get("body") or {}).get("choices") or []
+    if reply.get("status_code") != 200 or not choices or choices[0]["finish_reason"] != "stop":
+        return None
+    text: str | None = choices[0]["message"]["content"]
+    return text
+
+
 def _rows(path: Path, needed: tuple[str, ...]) -> list[dict[str, Any]]:
     try:
         lines = path.read_text("utf-8").split("\n")
@@ -131,7 +173,7 @@ def _rows(path: Path, needed: tuple[str, ...]) -> list[dict[str, Any]]:
             raise InputError(f"{path}:{number}: not JSON: {error.msg}") from error
         if not isinstance(row, dict):
             raise InputError(f"{path}:{number}: a row is a JSON object")
-        for key in needed:
+        for key in () if "custom_id" in row else needed:  # a provider's own layout
             if not isinstance(row.get(key), str):
                 raise InputError(f"{path}:{number}: the row needs {key!r} as text")
         if not isinstance(row.get("prompt", ""), str):

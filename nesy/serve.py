@@ -1,0 +1,283 @@
+"""A student and its knowledge base as an OpenAI-compatible endpoint on loopback.
+
+The last user message is the question: it retrieves, is rendered like every question, and the
+reply carries, besides the completion, an ``x_nesy`` field with the answer that was read from it
+and the entries that the student was shown. Earlier messages are not shown to the student.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, Literal
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from nesy import prompts, resources, student
+from nesy import recipe as recipes
+from nesy.answer import Prepared, Search, attempt, prepare
+from nesy.errors import InputError, NesyError
+from nesy.kb import store
+from nesy.prompts import Prompt
+from nesy.runs import RECIPE
+from nesy.types import LM, Completion, Question, Sampling
+
+_TOGETHER = 32  # questions that are decoded at once
+
+
+class _Turn(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    role: str
+    content: str | list[dict[str, Any]] | None = None
+
+    @property
+    def text(self) -> str:
+        """The text of a message, also where it comes in parts."""
+        if isinstance(self.content, str):
+            return self.content
+        return "".join(str(part.get("text", "")) for part in self.content or ())
+
+
+class _Asked(BaseModel):
+    """A request for a chat completion; what a student can't do is refused."""
+
+    model_config = ConfigDict(frozen=True)
+
+    messages: tuple[_Turn, ...] = Field(min_length=1)
+    model: str = ""
+    temperature: float = Field(0.0, ge=0)
+    top_p: float = Field(1.0, gt=0, le=1)
+    max_tokens: int | None = Field(None, ge=1)
+    max_completion_tokens: int | None = Field(None, ge=1)
+    seed: int | None = None
+    stop: str | tuple[str, ...] | None = None
+    stream: bool = False
+    n: Literal[1] | None = None
+    logprobs: Literal[False] | None = None
+    tools: None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    prepared: Prepared
+    sampling: Sampling
+    answer: Future[Completion]
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A student with its knowledge base; ``search=None`` shows it no knowledge."""
+
+    name: str
+    lm: LM
+    prompt: Prompt
+    search: Search | None
+    max_tokens: int
+
+
+def load(run: Path, kb: Path | None) -> System:
+    """Load a run's student, and a knowledge base or none.
+
+    Raises:
+        InputError: no such run or knowledge base.
+        ModelError: the student can't be loaded.
+    """
+    path = run / RECIPE
+    if not path.is_file():
+        raise InputError(f"{resources.shown(run)}: no run here, it has no {RECIPE}")
+    recipe = recipes.parse(path.read_text("utf-8"), resources.shown(path))
+    search = None
+    if kb is not None:
+        store.load(kb)
+        search = student.load_search(recipe, kb)
+    return System(
+        name=run.resolve().name,
+        lm=student.load_student(recipe, run / "adapter"),
+        prompt=prompts.load(student.PROMPT),
+        search=search,
+        max_tokens=recipe.student.max_tokens,
+    )
+
+
+class Server(ThreadingHTTPServer):
+    """Answers on loopback; requests that wait are decoded together."""
+
+    daemon_threads = True
+
+    def __init__(self, system: System, port: int) -> None:
+        """Listen; port 0 takes a free one.
+
+        Raises:
+            InputError: the port can't be listened on.
+        """
+        self.system = system
+        self._waiting: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._decoding = Thread(target=self._decode, daemon=True)
+        self._decoding.start()
+        try:
+            super().__init__(("127.0.0.1", port), _Handler)
+        except OSError as error:
+            raise InputError(f"port {port}: {error.strerror}; choose another --port") from error
+
+    @property
+    def url(self) -> str:
+        """The address for ``--base-url`` or ``OPENAI_BASE_URL``."""
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+    def complete(self, asked: _Asked) -> dict[str, Any]:
+        """Answer a request.
+
+        Raises:
+            InputError: there is no question in it.
+            NesyError: the student can't answer.
+        """
+        text = next((turn.text for turn in reversed(asked.messages) if turn.role == "user"), "")
+        if not text.strip():
+            raise InputError("there is no user message with text to answer")
+        question = Question("serve", "serve", "serve", "test", text.strip(), "", "text")
+        (prepared,) = prepare([question], self.system.prompt, self.system.search)
+        stop = (asked.stop,) if isinstance(asked.stop, str) else asked.stop or ()
+        sampling = Sampling(
+            temperature=asked.temperature,
+            top_p=asked.top_p,
+            max_tokens=asked.max_completion_tokens or asked.max_tokens or self.system.max_tokens,
+            seed=asked.seed or 0,
+            stop=stop,
+        )
+        waiting = _Waiting(prepared, sampling, Future())
+        self._waiting.put(waiting)
+        return self._document(prepared, waiting.answer.result())
+
+    def server_close(self) -> None:
+        """Stop listening and decoding."""
+        super().server_close()
+        self._waiting.put(None)
+        self._decoding.join()
+
+    def _document(self, prepared: Prepared, completion: Completion) -> dict[str, Any]:
+        made = attempt(prepared, completion)
+        return {
+            "id": f"chatcmpl-{uuid4().hex}",
+            "object": "chat.completion",
+            "created": int(time.time()),
+            "model": self.system.name,
+            "choices": [
+                {
+                    "index": 0,
+                    "finish_reason": completion.finish,
+                    "message": {"role": "assistant", "content": completion.text.strip()},
+                    "logprobs": None,
+                }
+            ],
+            "usage": {
+                "prompt_tokens": completion.prompt_tokens,
+                "completion_tokens": completion.completion_tokens,
+                "total_tokens": completion.prompt_tokens + completion.completion_tokens,
+            },
+            "x_nesy": {
+                "answer": made.answer,
+                "rule": made.rule,
+                "prompt_sha": made.prompt_sha,
+                "entries": [
+                    {**asdict(one.hit), "when": one.entry.when, "facts": list(one.entry.facts)}
+                    for one in prepared.found
+                ],
+            },
+        }
+
+    def _decode(self) -> None:
+        while (first := self._waiting.get()) is not None:
+            some, ended = [first], False
+            while len(some) < _TOGETHER:
+                try:
+                    more = self._waiting.get_nowait()
+                except Empty:
+                    break
+                if more is None:
+                    ended = True
+                    break
+                some.append(more)
+            for sampling in dict.fromkeys(one.sampling for one in some):
+                self._answer([one for one in some if one.sampling == sampling], sampling)
+            if ended:
+                return
+
+    def _answer(self, some: list[_Waiting], sampling: Sampling) -> None:
+        try:
+            made = self.system.lm.generate([one.prepared.messages for one in some], sampling)
+        except Exception as error:  # noqa: BLE001  whoever waits is told
+            for one in some:
+                one.answer.set_exception(error)
+            return
+        for one, completion in zip(some, made, strict=True):
+            one.answer.set_result(completion)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Server
+
+    def do_GET(self) -> None:
+        if self.path.rstrip("/") != "/v1/models":
+            self._refuse(404, f"{self.path}: nothing here; /v1/models and /v1/chat/completions are")
+            return
+        model = {"id": self.server.system.name, "object": "model", "owned_by": "nesy"}
+        self._send(200, {"object": "list", "data": [model]})
+
+    def do_POST(self) -> None:
+        content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path.rstrip("/") != "/v1/chat/completions":
+            self._refuse(404, f"{self.path}: nothing here; /v1/chat/completions is")
+            return
+        try:
+            asked = _Asked.model_validate_json(content)
+            made = self.server.complete(asked)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            self._refuse(400, f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}")
+        except InputError as error:
+            self._refuse(400, str(error))
+        except NesyError as error:
+            self._refuse(500, str(error))
+        else:
+            if asked.stream:
+                self._stream(made)
+            else:
+                self._send(200, made)
+
+    def _stream(self, made: dict[str, Any]) -> None:
+        """Send the whole completion as the one event of a stream."""
+        choice = made["choices"][0]
+        finish = choice["finish_reason"]
+        shared = {**made, "object": "chat.completion.chunk"}
+        events = [
+            {**shared, "choices": [{"index": 0, "delta": delta, "finish_reason": ended}]}
+            for delta, ended in ((choice["message"], None), ({}, finish))
+        ]
+        lines = [*(json.dumps(event, ensure_ascii=False) for event in events), "[DONE]"]
+        self._write(200, "text/event-stream", "".join(f"data: {line}\n\n" for line in lines))
+
+    def _refuse(self, status: int, why: str) -> None:
+        self._send(status, {"error": {"message": why, "type": "invalid_request_error"}})
+
+    def _send(self, status: int, document: dict[str, Any]) -> None:
+        self._write(status, "application/json", json.dumps(document, ensure_ascii=False))
+
+    def _write(self, status: int, kind: str, text: str) -> None:
+        content = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing: a question is nobody else's business."""

@@ -1,0 +1,40 @@
+"""The endpoint of the test suite in a process of its own: no faults, 50 to 200 ms a request.
+
+    python _endpoint.py
+
+Prints its address. A line on stdin is answered by a line of JSON on what was asked since the
+last one: requests, different ones, the most under way, and the seconds that they were made wait.
+"""
+
+import json
+import sys
+from pathlib import Path
+from random import Random
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
+
+from endpoint import Endpoint
+
+TEXT = "Three dozens are 3 * 12 = 36, and 36 + 4 = 40. So the answer is 40."
+waited = []
+
+
+def latency(number):
+    waited.append(Random(number).uniform(0.05, 0.2))
+    return waited[-1]
+
+
+with Endpoint(lambda text: TEXT, latency=latency) as endpoint:
+    endpoint.keep_log = False
+    print(endpoint.url, flush=True)
+    for _ in sys.stdin:
+        told = {
+            "requests": len(endpoint.asked),
+            "different": len({body["messages"][-1]["content"] for body in endpoint.asked}),
+            "most": endpoint.most,
+            "waited": sum(waited),
+        }
+        print(json.dumps(told), flush=True)
+        endpoint.asked.clear()
+        waited.clear()
+        endpoint.most = 0

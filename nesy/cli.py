@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nesy import cli_kb, cli_runs, resources
+from nesy import cli_commonsense, cli_kb, cli_runs, resources
 from nesy.errors import InputError, NesyError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 
 app.add_typer(cli_kb.app, name="kb")
+app.add_typer(cli_commonsense.app, name="commonsense")
 for _command in (cli_runs.compare, cli_runs.rescore, cli_runs.report):
     app.command()(_command)
 

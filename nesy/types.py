@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -147,6 +147,14 @@ class LM(Protocol):
         Raises:
             ModelError: the model could not answer; never a placeholder completion.
         """
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """A language model that can also tell how likely it finds a text."""
+
+    def logprobs(self, prompts: Sequence[Messages], texts: Sequence[str]) -> list[float]:
+        """Natural logarithm of the probability of each text as the completion of its prompt."""
 
 
 class Encoder(Protocol):

@@ -20,19 +20,19 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         *("resources", "recipe", "prompts", "scoring", "runs", "stats", "facts", "pretrained"),
         *("rows", "progress", "kb", "kb.entry", "kb.store", "kb.merge", "kb.pack", "kb.splice"),
-        *("kb.lock", "kb.convert"),
+        *("kb.lock", "kb.convert", "everyday"),
     ),
     (
         *("answer", "views", "train", "benchmarks", "models", "stored"),
         *("contamination", "kb.checks", "kb.index", "kb.encoder", "kb.extract", "kb.search"),
     ),
-    ("student", "tables"),
+    ("student", "tables", "critic"),
     ("distill", "evaluate", "compare", "commonsense"),
-    ("cli", "cli_kb", "cli_eval", "cli_runs", "cli_ask", "report"),
+    ("cli", "cli_kb", "cli_eval", "cli_runs", "cli_ask", "cli_commonsense", "report"),
 )
 """Modules and packages from the bottom up; the longest name that fits a module counts."""
 
-PACKAGES = ("kb", "benchmarks", "models", "cli_kb", "facts")
+PACKAGES = ("kb", "benchmarks", "models", "cli_kb", "facts", "commonsense")
 """Inside one of these folders the modules may import each other."""
 
 OPEN = (LAYERS[1], LAYERS[-1])

@@ -140,10 +140,15 @@ def load_encoder(name: str = DEFAULT, device: str | None = None) -> CachedEncode
     Raises:
         ModelError: it is not at hand, or the packaged weights are not the published ones.
     """
-    return CachedEncoder(SentenceEncoder(name, _folder(name), device))
+    return CachedEncoder(SentenceEncoder(name, locate(name), device))
 
 
-def _folder(name: str) -> Path:
+def locate(name: str) -> Path:
+    """Return the folder of an encoder; the order is that of ``load_encoder``.
+
+    Raises:
+        ModelError: it is not at hand, or the packaged weights are not the published ones.
+    """
     if Path(name).is_dir():
         return Path(name)
     packaged = _packaged() if name == DEFAULT else None

@@ -133,9 +133,14 @@ def train_critic(
 ) -> Critic:
     """Label a sample, if nobody has, and train the critic on it."""
     chosen = labels.sample(recipe.labels, made)
-    if recipe.labels.source == "world" and not run.read("labels", Label):
+    if recipe.labels.source == "world" and not any(
+        one.labeller == labels.WORLD for one in run.read("labels", Label)
+    ):
         run.append("labels", labels.of_the_world(chosen))
-    said = labels.decided(run.read("labels", Label))
+    by_world = recipe.labels.source == "world"
+    said = labels.decided(
+        [one for one in run.read("labels", Label) if (one.labeller == labels.WORLD) == by_world]
+    )
     if not said:
         raise InputError(
             f"{run.folder}: no triple is labelled yet; run `nesy commonsense label --run "
@@ -147,16 +152,7 @@ def train_critic(
         if id_ in known:
             triple = known[id_]
             sets[triple.split].append(Labelled(_pair(recipe, triple, 0), valid, triple.head))
-    settings = critic.Settings(
-        model=recipe.critic.model,
-        learning_rate=recipe.critic.learning_rate,
-        epochs=recipe.critic.epochs,
-        patience=recipe.critic.patience,
-        batch_size=recipe.critic.batch_size,
-        max_length=recipe.critic.max_length,
-        seed=recipe.critic.seed,
-        device=recipe.critic.device,
-    )
+    settings = critic_settings(recipe)
     folder = run.folder / "critic"
     total = len(sets["train"]) * settings.epochs
     with progress.stage("critic", total, "labels") as advance:
@@ -174,6 +170,25 @@ def train_critic(
     return Critic(folder, recipe.critic.device)
 
 
+def critic_settings(recipe: CommonsenseRecipe) -> critic.Settings:
+    """How the recipe wants a critic trained."""
+    return critic.Settings(
+        model=recipe.critic.model,
+        learning_rate=recipe.critic.learning_rate,
+        epochs=recipe.critic.epochs,
+        patience=recipe.critic.patience,
+        batch_size=recipe.critic.batch_size,
+        max_length=recipe.critic.max_length,
+        seed=recipe.critic.seed,
+        device=recipe.critic.device,
+    )
+
+
+def scores_name(judge: Critic) -> str:
+    """Name of the records of a critic's scores; another critic has others."""
+    return f"scores-{judge.fingerprint[:8]}"
+
+
 def score(
     recipe: CommonsenseRecipe,
     run: Run,
@@ -182,7 +197,7 @@ def score(
     progress: Progress,
 ) -> dict[str, float]:
     """The critic's probability for each triple, averaged over ``critic.passes`` draws of names."""
-    name = f"scores-{judge.fingerprint[:8]}"  # another critic has other scores
+    name = scores_name(judge)
     known = {one.triple: one.valid for one in run.read(name, Score)}
     waiting = [triple for triple in made if triple.id not in known]
     passes = recipe.critic.passes
@@ -357,13 +372,18 @@ def _heads(made: Sequence[Triple], split: str) -> list[str]:
     return list(dict.fromkeys(triple.head for triple in made if triple.split == split))
 
 
-def _pair(recipe: CommonsenseRecipe, triple: Triple, number: int) -> Pair:
+def pair_of(
+    recipe: CommonsenseRecipe, head: str, relation: str, tail: str, number: int = 0
+) -> Pair:
     """What the critic reads of a triple, under the names of draw ``number``."""
-    given = triples.people(triple.head, f"critic/{recipe.critic.seed}/{number}/{triple.id}")
-    return Pair(
-        f"{triples.named(triple.head, given)}.",
-        triples.sentence(triple.head, triple.relation, triple.tail, given),
-    )
+    draw = f"critic/{recipe.critic.seed}/{number}/{relation}/{tail}"
+    given = triples.people(head, draw)
+    said = triples.sentence(head, relation, tail, given)
+    return Pair(f"{triples.named(head, given)}.", said)
+
+
+def _pair(recipe: CommonsenseRecipe, triple: Triple, number: int) -> Pair:
+    return pair_of(recipe, triple.head, triple.relation, triple.tail, number)
 
 
 def _worded(report: critic.Report) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 from rich import box
 from rich.table import Column, Table
 
+from nesy.commonsense.asking import Corpus
 from nesy.commonsense.distillation import Round, Stats
 from nesy.commonsense.measures import Gain, Measured
+from nesy.commonsense.pairs import Measured as PairsMeasured
+from nesy.critic import Report
 from nesy.tables import interval, percent, points
 
 
@@ -24,6 +28,53 @@ def tables(stats: Stats) -> Iterator[Table]:
     yield _gains(stats.gains)
     if stats.rounds:
         yield _rounds(stats.systems["student high"], stats.rounds)
+
+
+def thresholds(report: Report) -> Table:
+    """What the critic's thresholds, chosen on validation, keep of the test labels."""
+    table = Table(Column("recall aimed at", no_wrap=True), box=box.SIMPLE_HEAD)
+    for heading in ("threshold", "kept", "precision", "recall"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_row("(all kept)", "", "100.0", percent(report.test.valid), "100.0")
+    for recall, at in report.at.items():
+        shares = [percent(share) for share in (at.kept, at.precision, at.recall)]
+        table.add_row(recall, f"{at.threshold:.3f}", *shares)
+    table.caption = (
+        f"test of {report.test.pairs:,} pairs: AUC {report.test.auc:.3f}, "
+        f"calibration error {report.test.error:.3f}; thresholds from validation"
+    )
+    return table
+
+
+def pairs(measured: PairsMeasured) -> Iterator[Table]:
+    """The critic beside the baselines on the test half, and what its thresholds keep."""
+    table = Table(Column("scored by", no_wrap=True), box=box.SIMPLE_HEAD)
+    for heading in ("AUC", "95 %", "precision at R .5", "at R .8"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in measured.rows:
+        at = [percent(row.quality.precision[recall]) for recall in ("0.5", "0.8")]
+        bounds = f"{row.interval[0]:.3f}\N{EN DASH}{row.interval[1]:.3f}"
+        table.add_row(row.name, f"{row.quality.auc:.3f}", bounds, *at)
+    table.caption = (
+        f"{measured.training:,} pairs for training, {measured.validation:,} for validation, "
+        f"{measured.test:,} for testing, of which {percent(measured.report.test.valid)} % are valid"
+    )
+    yield table
+    yield thresholds(measured.report)
+
+
+def corpus(held: Corpus) -> Table:
+    """What the teacher wrote."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in ("events", "tails", "kept by relation", "kept by split"):
+        table.add_column(heading, no_wrap=True)
+    columns = [
+        [f"{count:,} {name}" for name, count in counts.items()]
+        for counts in (held.events, held.tails, held.relations, held.splits)
+    ]
+    for row in itertools.zip_longest(*columns, fillvalue=""):
+        table.add_row(*row)
+    return table
 
 
 def _measures(title: str) -> Table:

@@ -23,6 +23,7 @@ MAIN = ("xAttr", "xReact", "xEffect", "xIntent", "xWant", "xNeed", "HinderedBy")
 _SEEDS = Path(__file__).with_name("seeds.yaml")
 _WORDS = 12
 _CLEAN = re.compile(r"[A-Za-z0-9 ,'-]+")
+_REFUSAL = re.compile(r"(?:I|As an AI|Sorry)\b")  # no tail is about the teacher itself
 _OPEN_ENDS = ("a", "an", "the", "to", "of", "on", "in", "at", "for", "with", "and", "or", "from")
 
 
@@ -158,6 +159,8 @@ def cleaned_tail(completion: Completion, given: Mapping[str, str]) -> tuple[str,
         return tail, "empty"
     if completion.finish == "length":
         return tail, "truncated"
+    if _REFUSAL.match(tail):
+        return tail, "refused"
     if not _CLEAN.fullmatch(tail):
         return tail, "odd characters"
     if len(tail.split()) > _WORDS:

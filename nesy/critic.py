@@ -51,7 +51,8 @@ class Labelled:
 class Settings:
     """How a critic is trained; ``max_length`` in tokens of both texts, ``epochs`` at most.
 
-    It stops after ``patience`` epochs without a rise of precision at 80 % recall.
+    It stops after ``patience`` epochs without a rise of precision at 80 % recall (or, at the
+    same precision, a better fit).
     """
 
     model: str = encoder.DEFAULT
@@ -206,15 +207,16 @@ def train(
     torch.manual_seed(settings.seed)
     model, tokenizer = _loaded(where, device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, weight_decay=0.01)
-    best_epoch, best = 0, -1.0
+    best_epoch, best = 0, (-1.0, -math.inf)
     weights: dict[str, Any] = {}
     truth = [one.valid for one in validation]
     for epoch in range(1, settings.epochs + 1):
         loss = _epoch(model, tokenizer, optimizer, settings, training, epoch, on_progress)
         said = _score(model, tokenizer, settings, validation, device)
-        reached = at_recall(said, truth, _EARLY)[1]
+        # Among epochs of the same precision, the one that fits the labels best.
+        reached = (at_recall(said, truth, _EARLY)[1], -_cross_entropy(said, truth))
         if on_progress is not None:
-            note = f"loss {loss:.3f}, precision at recall {_EARLY} {reached:.3f}"
+            note = f"loss {loss:.3f}, precision at recall {_EARLY} {reached[0]:.3f}"
             on_progress(epoch * len(training), note)
         if reached > best:
             best_epoch, best = epoch, reached
@@ -485,19 +487,22 @@ def _probability(logit: float) -> float:
 
 
 def _calibrated(logits: Sequence[float], valid: Sequence[bool]) -> tuple[float, float]:
-    """Platt's scaling: slope and shift that fit the labels best, the slope not negative."""
-    import numpy as np
+    """Platt's scaling: slope and shift that fit the labels best, the slope positive."""
     from scipy.optimize import minimize
 
-    x, y = np.asarray(logits), np.asarray(valid, dtype=float)
-
     def loss(at: Any) -> float:
-        z = at[0] * x + at[1]
+        scaled = [math.exp(at[0]) * logit + at[1] for logit in logits]
         # A touch of weight on slope 1 keeps a perfect separation finite.
-        return float(np.mean(np.logaddexp(0, z) - y * z) + 1e-3 * (at[0] - 1) ** 2)
+        return _cross_entropy(scaled, valid) + 1e-3 * float(at[0]) ** 2
 
-    found = minimize(loss, np.array([1.0, 0.0]), bounds=[(1e-3, None), (None, None)])
-    return float(found.x[0]), float(found.x[1])
+    found = minimize(loss, [0.0, 0.0], method="Nelder-Mead").x
+    return math.exp(float(found[0])), float(found[1])
+
+
+def _cross_entropy(logits: Sequence[float], valid: Sequence[bool]) -> float:
+    """Mean cross entropy of the labels."""
+    signed = [logit if right else -logit for logit, right in zip(logits, valid, strict=True)]
+    return sum(max(0.0, -z) + math.log1p(math.exp(-abs(z))) for z in signed) / len(signed)
 
 
 def _key(

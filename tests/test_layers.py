@@ -156,8 +156,10 @@ def test_the_rule_allows_what_it_should(module: str, source: str) -> None:
         "with contextlib.suppress(SystemExit):\n    app(['--help'])",
         "import contextlib\nfrom nesy.cli import app\n"
         "with contextlib.suppress(SystemExit):\n    app(['distill', '--help'])",
+        "import contextlib\nfrom nesy.cli import app\n"
+        "with contextlib.suppress(SystemExit):\n    app(['commonsense', 'run', '--help'])",
     ],
-    ids=["import", "help", "distill help"],
+    ids=["import", "help", "distill help", "commonsense help"],
 )
 def test_the_command_line_starts_without_heavy_libraries(code: str, tmp_path: Path) -> None:
     tail = f"import json, sys\nprint(json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"

@@ -260,6 +260,36 @@ def entries(
 
 
 @app.command()
+def rules(
+    run: Found = None,
+    file: Annotated[
+        Path | None, typer.Option("--rules", help="YAML with rules; by default the shipped ones.")
+    ] = None,
+    samples: Annotated[int, typer.Option(min=1, help="Things asked for by each rule.")] = 40,
+    rare: Annotated[
+        float, typer.Option(min=0, max=1, help="Share that stays, the rarest things.")
+    ] = 0.5,
+    as_json: AsJson = False,
+) -> None:
+    """Fill rules with a variable, verify by the critic, keep the rare: the long tail."""
+    from nesy import tables
+    from nesy.commonsense import asking
+    from nesy.commonsense import output as shown
+    from nesy.commonsense import rules as filling
+    from nesy.runs import RECIPE, Run
+
+    folder = _found(run)
+    resolved = asking.recipe_of(folder)
+    with Run.create(folder, resources.read_text(folder / RECIPE)) as opened:
+        known = filling.read(file or filling.SHIPPED)
+        applied = filling.apply(resolved, opened, known, samples, rare)
+    if as_json:
+        return emit(asdict(applied))
+    tables.console().print(shown.applied(applied))
+    typer.echo(f"{resources.shown(folder)}/rules.jsonl")
+
+
+@app.command()
 def stats(run: Found = None, as_json: AsJson = False) -> None:
     """Print what a run holds: its corpus, and the measures once it has ended."""
     from nesy import tables

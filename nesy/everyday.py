@@ -34,11 +34,15 @@ _STEEP = 0.5  # each next tail of a list is this much less likely than the one b
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What can be said of a kind of event; ``tails`` by relation, the most typical first."""
+    """What can be said of a kind of event; ``tails`` by relation, the most typical first.
+
+    ``rare`` objects are those of which the embedded teacher never thinks by itself.
+    """
 
     id: str
     events: tuple[str, ...]
     objects: tuple[str, ...]
+    rare: tuple[str, ...]
     tails: Mapping[str, tuple[str, ...]]
     mistaken_for: str
 
@@ -70,18 +74,23 @@ def situations() -> Mapping[str, Situation]:
                 # One feeling of each mood in turn, so that the first of each comes first.
                 tails[relation] = tuple(_in_turn([moods[name] for name in row[key]]))
         found[row["id"]] = Situation(
-            row["id"], tuple(row["events"]), tuple(row["objects"]), tails, row["mistaken_for"]
+            row["id"],
+            tuple(row["events"]),
+            tuple(row["objects"]),
+            tuple(row["rare"]),
+            tails,
+            row["mistaken_for"],
         )
     return found
 
 
 @cache
 def events() -> Mapping[str, Event]:
-    """All events by their text."""
+    """All events by their text, those of rare objects too."""
     made = {}
     for situation in situations().values():
         for pattern in situation.events:
-            for thing in situation.objects:
+            for thing in (*situation.objects, *situation.rare):
                 text = filled(pattern, thing)
                 made[text] = Event(text, situation.id, thing)
     return made
@@ -99,10 +108,13 @@ def event_weights() -> Mapping[str, float]:
 
 
 def valid(head: str, relation: str, tail: str) -> bool | None:
-    """Whether a triple is true in this world; ``None`` if the head is not of this world."""
+    """Whether a triple is true in this world; ``None`` if the head is not of this world.
+
+    Nothing is true of an event with a thing of another kind, such as cooking a tram.
+    """
     event = events().get(head)
     if event is None:
-        return None
+        return False if head in _misfits() else None
     return bare(tail) in {bare(known) for known in true_tails(event, relation)}
 
 
@@ -137,6 +149,24 @@ def beliefs(head: str, relation: str) -> Mapping[str, float]:
     return normalized(mixed)
 
 
+@cache
+def things(pattern: str) -> Mapping[str, float]:
+    """What the embedded teacher puts into the place of ``<o>`` of an event, with probabilities.
+
+    Mostly what fits, rare things less often; some things of other events. Nothing for an
+    unknown pattern.
+    """
+    fits = [s for s in situations().values() if pattern in s.events]
+    if not fits:
+        return {}
+    weights = {thing: 1 / (rank + 2) for rank, thing in enumerate(fits[0].objects)}
+    weights.update(dict.fromkeys(fits[0].rare, 0.08))
+    others = {t for s in situations().values() for t in s.objects} - set(weights)
+    mixed = {t: (1 - _RANDOM - _WRONG_OBJECT) * w for t, w in normalized(weights).items()}
+    share = (_RANDOM + _WRONG_OBJECT) / len(others)
+    return {**mixed, **dict.fromkeys(sorted(others), share)}
+
+
 def filled(pattern: str, thing: str) -> str:
     """Put the object into a pattern, with ``an`` where it must stand."""
     return re.sub(r"\ba (?=[aeiou])", "an ", pattern.replace("<o>", thing))
@@ -151,6 +181,15 @@ def normalized(weights: Mapping[str, float]) -> dict[str, float]:
     """Scale weights so that they sum to 1."""
     total = math.fsum(weights.values())
     return {name: weight / total for name, weight in weights.items()}
+
+
+@cache
+def _misfits() -> frozenset[str]:
+    """Events with a thing that belongs to events of another kind."""
+    known = situations().values()
+    things = {thing for s in known for thing in (*s.objects, *s.rare)}
+    patterns = [pattern for s in known for pattern in s.events]
+    return frozenset(filled(p, thing) for p in patterns for thing in things) - set(events())
 
 
 def _tails(event: Event, situation: Situation, relation: str) -> tuple[str, ...]:

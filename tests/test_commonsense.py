@@ -450,3 +450,28 @@ def test_recipes_are_checked(tmp_path: Path) -> None:
 def test_the_world_labels_only_its_own_events() -> None:
     with pytest.raises(InputError, match="no event of the embedded world"):
         labels.of_the_world([triple("PersonX flies to the moon", "xReact", "happy")])
+
+
+def test_rules_with_a_variable_reach_things_the_corpus_lacks(
+    made: tuple[Project, dict[str, Any]], copy: Path
+) -> None:
+    project, _ = made
+    words = ["rules", "--run", str(copy), "--samples", "25", "--json"]
+    found = json.loads(project.call(*words).stdout)
+    sizes = [found[name]["triples"] for name in ("filled", "verified", "rare")]
+    assert sizes[0] >= sizes[1] >= sizes[2]
+    assert found["filled"]["judged"] == sizes[0]
+    assert 0.3 < found["filled"]["valid"] < 1
+    records = read_records(copy / "rules.jsonl", Triple)
+    assert len(records) == sizes[0] and sum(t.kept for t in records) == sizes[2]
+    corpus = {t.head for t in read_records(copy / "triples.jsonl", Triple)}
+    assert len({t.head for t in records} - corpus) > sizes[0] / 4
+    rarest = [t.logprob for t in records if t.reason == "kept"]
+    others = [t.logprob for t in records if t.reason == "not among the rarest"]
+    assert all(a is not None and b is not None and a <= b for a in rarest for b in others)
+    project.call(*words)
+    assert read_records(copy / "rules.jsonl", Triple) == records
+    own = copy.parent / "own.yaml"
+    own.write_text("rules:\n  - {id: a, event: it rains, relation: xWant, tail: b, things: [c]}\n")
+    told = project.call("rules", "--run", str(copy), "--rules", str(own), code=2).stderr
+    assert "own.yaml: rule 1" in told and "needs the variable <o>" in told

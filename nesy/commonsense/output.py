@@ -12,6 +12,7 @@ from nesy.commonsense.asking import Corpus
 from nesy.commonsense.distillation import Round, Stats
 from nesy.commonsense.measures import Gain, Measured
 from nesy.commonsense.pairs import Measured as PairsMeasured
+from nesy.commonsense.rules import Applied
 from nesy.critic import Report
 from nesy.tables import interval, percent, points
 
@@ -61,6 +62,18 @@ def pairs(measured: PairsMeasured) -> Iterator[Table]:
     )
     yield table
     yield thresholds(measured.report)
+
+
+def applied(made: Applied) -> Table:
+    """What rules gave, step by step."""
+    table = _measures("rules")
+    for name, row in (
+        ("filled in", made.filled),
+        ("verified by the critic", made.verified),
+        ("the rarest", made.rare),
+    ):
+        table.add_row(name, *_cells(row))
+    return table
 
 
 def corpus(held: Corpus) -> Table:

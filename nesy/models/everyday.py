@@ -2,7 +2,8 @@
 
 A prompt for events is a numbered list of sentences about PersonX whose last number is left
 open. A prompt for a tail ends in a line with an event and the beginning of a sentence about
-it (``prompts/commonsense-*.yaml``); names stand for the persons.
+it (``prompts/commonsense-*.yaml``); names stand for the persons. A prompt for a thing has a
+line ``Event:`` with a blank, and a numbered list of things whose last number is left open.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from nesy import everyday
 from nesy.types import Messages, Sampling
 
 _OPEN = re.compile(r"\n\d+\. Event:\s*$")
+_THING = re.compile(r"(?:^|\n)Event: (?P<event>[^\n.]*___[^\n.]*)\.[^\0]*\n\d+\. Thing:\s*$")
 _LAST = re.compile(r"(?:^|\n)\d+\. Event: (?P<head>[^\n.]+)\. (?P<cue>[^\n]+)$")
 _CUES = {
     "People say that {x} is": "xAttr",
@@ -43,7 +45,7 @@ _FLAWS = (
 
 
 def complete(messages: Messages, sampling: Sampling) -> str | None:
-    """Continue a prompt for an event or a tail; ``None`` if it is neither.
+    """Continue a prompt for an event, a tail or a thing; ``None`` if it is none of them.
 
     The same prompt, seed and sampling give the same text.
     """
@@ -73,6 +75,10 @@ def _distribution(messages: Messages) -> tuple[Mapping[str, float], Mapping[str,
     text = next((m.content for m in reversed(messages) if m.role == "user"), "").rstrip()
     if _OPEN.search(text):
         return _ideas(), {}
+    blank = _THING.search(text)
+    if blank is not None:
+        things = everyday.things(blank["event"].replace("___", "<o>"))
+        return (things, {}) if things else None
     last = _LAST.search(text)
     if last is None:
         return None
@@ -111,7 +117,8 @@ def _patterns() -> list[tuple[re.Pattern[str], frozenset[str]]]:
     made = []
     for situation in everyday.situations().values():
         for event in situation.events:
-            heads = frozenset(everyday.filled(event, thing) for thing in situation.objects)
+            things = (*situation.objects, *situation.rare)
+            heads = frozenset(everyday.filled(event, thing) for thing in things)
             body = re.escape(event).replace("<o>", ".+").replace(r"\ a\ ", r"\ an?\ ")
             body = body.replace("PersonX", r"(?P<x>[A-Z]\w+)", 1).replace("PersonX", "(?P=x)")
             body = body.replace("PersonY", r"(?P<y>[A-Z]\w+)", 1).replace("PersonY", "(?P=y)")

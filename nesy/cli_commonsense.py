@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -140,6 +141,44 @@ def critic(
     typer.echo(f"picture         {resources.shown(folder)}/critic/precision-recall.svg")
 
 
+@app.command()
+def score(
+    folder: Annotated[Path, typer.Option("--critic", help="Folder of a trained critic.")],
+    data: Annotated[Path | None, typer.Option(help="Pairs to score (JSONL).")] = None,
+    fields: Annotated[
+        str, typer.Option(help="With --data: names of context and claim.")
+    ] = "question,solution",
+    kb: Annotated[Path | None, typer.Option(help="Entries to score: a folder of packs.")] = None,
+    recall: Annotated[
+        float | None, typer.Option(help="Only what the threshold of this recall keeps.")
+    ] = None,
+) -> None:
+    """Score pairs, or the entries of a knowledge base, by a critic: JSON lines, the worst first."""
+    from nesy.commonsense import pairs
+    from nesy.critic import Critic
+
+    if (data is None) == (kb is None):
+        raise InputError("give --data or --kb: pairs to score, or a knowledge base")
+    judge = Critic(folder)
+    least = -1.0 if recall is None else judge.threshold(recall)
+    if data is not None:
+        named = pairs.unlabelled(data, *_names(fields, 2))
+    else:
+        named = pairs.of_entries(kb or Path("kb"))
+    scored = zip(judge.score(list(named.values())), named.items(), strict=True)
+    for valid, (name, pair) in sorted(scored, key=lambda one: one[0]):
+        if valid >= least:
+            row = {"id": name, "valid": round(valid, 4), "claim": pair.claim}
+            typer.echo(json.dumps(row, ensure_ascii=False))
+
+
+def _names(fields: str, count: int) -> list[str]:
+    names = [name.strip() for name in fields.split(",")]
+    if len(names) != count or not all(names):
+        raise InputError(f"--fields {fields}: name {count} fields, separated by commas")
+    return names
+
+
 def _on_pairs(
     data: Path, fields: str, recipe: str, sets: list[str] | None, output: Path | None, quiet: bool
 ) -> Any:
@@ -147,10 +186,7 @@ def _on_pairs(
     from nesy.commonsense import recipe as recipes
     from nesy.progress import Progress
 
-    names = [name.strip() for name in fields.split(",")]
-    if len(names) != 4 or not all(names):
-        raise InputError(f"--fields {fields}: name four fields: context,claim,label,group")
-    labels = pairs.read(data, pairs.Fields(*names))
+    labels = pairs.read(data, pairs.Fields(*_names(fields, 4)))
     settings = distillation.critic_settings(recipes.load(recipe, sets or []))
     folder = output or Path("runs") / f"critic-{data.stem}"
     progress = Progress(quiet)

@@ -475,3 +475,28 @@ def test_rules_with_a_variable_reach_things_the_corpus_lacks(
     own.write_text("rules:\n  - {id: a, event: it rains, relation: xWant, tail: b, things: [c]}\n")
     told = project.call("rules", "--run", str(copy), "--rules", str(own), code=2).stderr
     assert "own.yaml: rule 1" in told and "needs the variable <o>" in told
+
+
+def test_the_same_critic_scores_entries_and_pairs(
+    made: tuple[Project, dict[str, Any]], tmp_path: Path
+) -> None:
+    project, _ = made
+    kb = tmp_path / "kb"
+    kb.mkdir()
+    project.call("entries", "--run", "runs/a", "--kb", str(kb))
+    words = ["score", "--critic", "runs/a/critic"]
+    rows = [json.loads(line) for line in project.call(*words, "--kb", str(kb)).stdout.splitlines()]
+    assert {row["id"] for row in rows} == set(store.load(kb).entries)
+    assert [row["valid"] for row in rows] == sorted(row["valid"] for row in rows)
+    fewer = project.call(*words, "--kb", str(kb), "--recall", "0.5").stdout.splitlines()
+    assert len(fewer) <= len(rows)
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_text('{"q": "a", "a": "b"}\n\n{"q": "c", "a": "d"}\n', "utf-8")
+    told = project.call(*words, "--data", str(pairs), "--fields", "q,a").stdout.splitlines()
+    assert {json.loads(line)["id"] for line in told} == {"1", "3"}
+    for wrong, said in (
+        (["--data", str(pairs)], "pairs.jsonl:1: the row needs 'question' as text"),
+        ([], "give --data or --kb"),
+        (["--data", str(pairs), "--fields", "q"], "name 2 fields"),
+    ):
+        assert said in project.call(*words, *wrong, code=2).stderr

@@ -18,6 +18,7 @@ from typing import Any
 from nesy import critic, resources
 from nesy.critic import Critic, Labelled, Pair, Quality, Report
 from nesy.errors import InputError
+from nesy.kb import store
 
 _SHARES = (0.5, 0.4, 0.1)  # of the groups: test, training, validation
 _DRAWS = 2_000
@@ -68,6 +69,32 @@ def read(path: Path, fields: Fields) -> list[Labelled]:
     if not found:
         raise InputError(f"{resources.shown(path)}: no rows")
     return found
+
+
+def unlabelled(path: Path, context: str, claim: str) -> dict[str, Pair]:
+    """Read pairs without labels, by the number of their line.
+
+    Raises:
+        InputError: a line is no such row; the message says file:line.
+    """
+    found = {}
+    for number, line in enumerate(resources.read_text(path).split("\n"), 1):
+        if line.strip():
+            row = _texts(line, f"{resources.shown(path)}:{number}", (context, claim))
+            found[str(number)] = Pair(row[context], row[claim])
+    return found
+
+
+def of_entries(kb: Path) -> dict[str, Pair]:
+    """What each entry that may be retrieved says, and when it applies, by its id.
+
+    Raises:
+        EntryError: the knowledge base can't be read.
+    """
+    return {
+        id_: Pair(entry.when, "\n".join([*([entry.lesson] if entry.lesson else []), *entry.facts]))
+        for id_, entry in store.load(kb).entries.items()
+    }
 
 
 def measure(
@@ -157,17 +184,22 @@ def _auc_interval(scores: Sequence[float], test: Sequence[Labelled]) -> tuple[fl
 
 
 def _row(line: str, where: str, fields: Fields) -> Labelled:
-    try:
-        row: Any = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{where}: not JSON: {error.msg}") from error
-    if not isinstance(row, dict):
-        raise InputError(f"{where}: a row is a JSON object")
-    for name in (fields.context, fields.claim, fields.group):
-        if not isinstance(row.get(name), str):
-            raise InputError(f"{where}: the row needs {name!r} as text{resources.near(name, row)}")
+    row = _texts(line, where, (fields.context, fields.claim, fields.group))
     if row.get(fields.label) not in (True, False):
         raise InputError(f"{where}: the row needs {fields.label!r} as true or false")
     return Labelled(
         Pair(row[fields.context], row[fields.claim]), bool(row[fields.label]), row[fields.group]
     )
+
+
+def _texts(line: str, where: str, needed: Sequence[str]) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{where}: not JSON: {error.msg}") from error
+    if not isinstance(row, dict):
+        raise InputError(f"{where}: a row is a JSON object")
+    for name in needed:
+        if not isinstance(row.get(name), str):
+            raise InputError(f"{where}: the row needs {name!r} as text{resources.near(name, row)}")
+    return row

@@ -34,7 +34,7 @@ class Project:
     def __init__(self, folder: Path, student: Path, encoder: Path) -> None:
         self.folder = folder
         self.sets = [
-            *("corpus.events=90", "corpus.tails=2", "labels.count=240", "student.epochs=1"),
+            *("corpus.events=90", "corpus.tails=2", "labels.count=240", "student.reads=300"),
             *("critic.epochs=2", "critic.learning_rate=0.003", "student.max_tokens=6"),
             *(f"student.model={student}", f"critic.model={encoder}", "student.rank=4"),
             *("student.embeddings=false", "corpus.relations=[xWant, xReact, oWant]"),

@@ -27,7 +27,7 @@ from nesy.commonsense.measures import Gain, Judge, Measured, gain, measure
 from nesy.commonsense.recipe import CommonsenseRecipe
 from nesy.commonsense.triples import Triple
 from nesy.critic import Critic, Labelled, Pair
-from nesy.errors import InputError
+from nesy.errors import InputError, TrainingError
 from nesy.progress import Advance, Progress
 from nesy.runs import Run
 
@@ -233,7 +233,9 @@ def train_student(
 ) -> Path:
     """Train a student into ``<run>/<name>``."""
     folder = run.folder / name
-    settings = student.train_settings(recipe.student)
+    if not learned:
+        raise TrainingError(f"{name}: the filter kept no triple of a training event")
+    settings = student.train_settings(recipe.student, len(learned))
     examples = student.examples(learned)
     checked = train.preflight(recipe.student.model, examples, settings)
     total = round(checked.tokens * settings.epochs)

@@ -59,14 +59,18 @@ class Filters(Section):
 
 
 class Student(Section):
-    """What is trained on the triples of each level, and how it is asked."""
+    """What is trained on the triples of each level, and how it is asked.
+
+    Each level's student reads the same number of triples, ``reads``, so that the one of a
+    smaller corpus is not also the one that was trained less.
+    """
 
     model: str
     rank: int = Field(32, ge=1)
     alpha: float = Field(64, gt=0)
     embeddings: bool = False
     learning_rate: float = Field(2e-4, gt=0)
-    epochs: float = Field(3.0, gt=0)
+    reads: int = Field(ge=1)
     batch_size: int | None = Field(32, ge=1)
     batch_tokens: int = Field(4096, ge=64)
     max_length: int = Field(128, ge=16)

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nesy import cli_kb, cli_models, cli_runs, resources
+from nesy import cli_commonsense, cli_kb, cli_models, cli_runs, resources
 from nesy.errors import InputError, NesyError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 
 app.add_typer(cli_kb.app, name="kb")
+app.add_typer(cli_commonsense.app, name="commonsense")
 for _command in (cli_runs.compare, cli_runs.rescore, cli_runs.report):
     app.command()(_command)
 for _model_command in cli_models.COMMANDS:

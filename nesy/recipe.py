@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
@@ -17,11 +17,13 @@ from nesy import resources
 from nesy.errors import RecipeError
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A group of settings: unknown keys are refused, nothing changes after loading."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Data(_Section):
+class Data(Section):
     """Which questions are distilled on."""
 
     benchmark: str
@@ -34,7 +36,7 @@ class Data(_Section):
     seed: int = 0
 
 
-class Teacher(_Section):
+class Teacher(Section):
     """Who writes rationales and knowledge, and how it is sampled."""
 
     model: str
@@ -47,7 +49,7 @@ class Teacher(_Section):
     target_visible: bool = True
 
 
-class Student(_Section):
+class Student(Section):
     """What is trained, and how it writes."""
 
     model: str
@@ -57,7 +59,7 @@ class Student(_Section):
     dtype: str = "auto"
 
 
-class Training(_Section):
+class Training(Section):
     """LoRA settings shared by both trainings; the epochs of each stand apart."""
 
     rank: int = Field(32, ge=1)
@@ -76,7 +78,7 @@ class Training(_Section):
     seed: int = 0
 
 
-class Knowledge(_Section):
+class Knowledge(Section):
     """Where the drafts of a distillation go and how knowledge is looked up."""
 
     pack: str = "distilled"
@@ -89,7 +91,7 @@ class Knowledge(_Section):
     gate: float | None = Field(None, ge=0, le=1)
 
 
-class Views(_Section):
+class Views(Section):
     """Share of the training questions that appear under each view of the augmented training."""
 
     AD: float = Field(1.0, ge=0, le=1)
@@ -97,16 +99,10 @@ class Views(_Section):
     DC: float = Field(1.0, ge=0, le=1)
 
 
-class Recipe(_Section):
-    """The whole of a distillation. ``null`` is off; units and directions stand in the YAML."""
+class Settings(Section):
+    """What a recipe of any kind can: it has a description, a hash, and is written as YAML."""
 
     description: str = ""
-    data: Data
-    teacher: Teacher
-    student: Student
-    train: Training = Training()
-    knowledge: Knowledge = Knowledge()
-    views: Views = Views()
 
     @property
     def sha(self) -> str:
@@ -123,6 +119,20 @@ class Recipe(_Section):
         return out.getvalue()
 
 
+class Recipe(Settings):
+    """The whole of a distillation. ``null`` is off; units and directions stand in the YAML."""
+
+    data: Data
+    teacher: Teacher
+    student: Student
+    train: Training = Training()
+    knowledge: Knowledge = Knowledge()
+    views: Views = Views()
+
+
+Kind = TypeVar("Kind", bound=Settings)
+
+
 def load(name: str, overrides: Sequence[str] = ()) -> Recipe:
     """Load ``recipes/<name>.yaml`` or a path and apply ``section.key=value`` overrides.
 
@@ -130,7 +140,17 @@ def load(name: str, overrides: Sequence[str] = ()) -> Recipe:
         RecipeError: unknown recipe, unknown key (with the nearest one), or unusable value;
             the message names the file and line, or the override.
     """
-    path = resources.find("recipes", name)
+    return read(Recipe, "recipes", name, overrides)
+
+
+def read(kind: type[Kind], folder: str, name: str, overrides: Sequence[str] = ()) -> Kind:
+    """Load a recipe of a kind from ``<folder>/<name>.yaml`` or a path; see ``load``.
+
+    Raises:
+        RecipeError: unknown recipe, unknown key (with the nearest one), or unusable value;
+            the message names the file and line, or the override.
+    """
+    path = resources.find(folder, name)
     document = resources.read_yaml(path)
     where = resources.shown(path)
     if not isinstance(document, dict):
@@ -138,9 +158,9 @@ def load(name: str, overrides: Sequence[str] = ()) -> Recipe:
     for override in overrides:
         _apply(document, override)
     try:
-        return Recipe.model_validate(document)
+        return kind.model_validate(document)
     except ValidationError as error:
-        lines = [_explain(where, path, overrides, problem) for problem in error.errors()]
+        lines = [_explain(kind, where, path, overrides, problem) for problem in error.errors()]
         raise RecipeError("\n".join(lines)) from error
 
 
@@ -150,8 +170,17 @@ def parse(text: str, where: str) -> Recipe:
     Raises:
         RecipeError: it is not a recipe of this version.
     """
+    return parse_as(Recipe, text, where)
+
+
+def parse_as(kind: type[Kind], text: str, where: str) -> Kind:
+    """Read a resolved recipe of a kind back; see ``parse``.
+
+    Raises:
+        RecipeError: it is not a recipe of this kind and version.
+    """
     try:
-        return Recipe.model_validate(YAML(typ="safe", pure=True).load(text))
+        return kind.model_validate(YAML(typ="safe", pure=True).load(text))
     except (ValidationError, YAMLError) as error:
         raise RecipeError(f"{where}: not a recipe of this version of nesy: {error}") from error
 
@@ -168,7 +197,9 @@ def changed(recipe: Recipe, *overrides: str) -> Recipe:
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:
-        lines = [_explain("recipe", None, overrides, problem) for problem in error.errors()]
+        lines = [
+            _explain(type(recipe), "recipe", None, overrides, problem) for problem in error.errors()
+        ]
         raise RecipeError("\n".join(lines)) from error
 
 
@@ -188,12 +219,14 @@ def _apply(document: dict[str, Any], override: str) -> None:
         raise RecipeError(f"--set {override}: the value is not YAML") from error
 
 
-def _explain(where: str, path: Path | None, overrides: Sequence[str], problem: Any) -> str:
+def _explain(
+    kind: type[Settings], where: str, path: Path | None, overrides: Sequence[str], problem: Any
+) -> str:
     location = [str(part) for part in problem["loc"]]
     name = ".".join(location)
     text = problem["msg"]
     if problem["type"] == "extra_forbidden":
-        model: Any = Recipe
+        model: Any = kind
         for part in location[:-1]:
             model = model.model_fields[part].annotation
         known = list(model.model_fields)

@@ -203,6 +203,14 @@ class EndpointLM(StreamingLM, Protocol):
         """
 
 
+@runtime_checkable
+class Scorer(Protocol):
+    """A language model that can also tell how likely it finds a text."""
+
+    def logprobs(self, prompts: Sequence[Messages], texts: Sequence[str]) -> list[float]:
+        """Natural logarithm of the probability of each text as the completion of its prompt."""
+
+
 class Encoder(Protocol):
     """Turns texts into vectors."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import (
     AutoModelForCausalLM,
     Lfm2Config,
@@ -102,4 +102,47 @@ def save(
             torch.nn.init.normal_(parameter, std=0.3)
     model.save_pretrained(folder)
     words.save_pretrained(folder)
+    return folder
+
+
+def save_encoder(folder: Path) -> Path:
+    """Write a random encoder with a pair-wise word tokenizer, as safetensors."""
+    import re
+
+    from tokenizers import pre_tokenizers as splits
+    from tokenizers.processors import TemplateProcessing
+    from transformers import BertConfig, BertModel
+
+    from nesy import everyday
+
+    words = {"right", "wrong"}
+    for situation in everyday.situations().values():
+        for text in (*situation.events, *situation.objects, *sum(situation.tails.values(), ())):
+            words |= set(re.findall(r"\w+", text.lower()))
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    vocab = {word: place for place, word in enumerate([*special, *sorted(words)])}
+    made = Tokenizer(models.WordLevel(vocab, unk_token="[UNK]"))
+    made.normalizer = normalizers.Lowercase()
+    made.pre_tokenizer = splits.Whitespace()
+    made.post_processor = TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+    )
+    tokens = PreTrainedTokenizerFast(
+        tokenizer_object=made, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]",
+        sep_token="[SEP]", model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+    )  # fmt: skip
+    torch.manual_seed(3)
+    BertModel(
+        BertConfig(
+            vocab_size=len(vocab),
+            hidden_size=32,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=64,
+            max_position_embeddings=128,
+        )
+    ).save_pretrained(folder)
+    tokens.save_pretrained(folder)
     return folder

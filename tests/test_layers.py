@@ -21,23 +21,23 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         *("resources", "recipe", "prompts", "scoring", "runs", "stats", "facts", "pretrained"),
         *("rows", "progress", "kb", "kb.entry", "kb.store", "kb.merge", "kb.pack", "kb.splice"),
-        *("kb.lock", "kb.convert", "spend", "completions"),
+        *("kb.lock", "kb.convert", "spend", "completions", "everyday"),
     ),
     (
         *("answer", "views", "train", "benchmarks", "models", "stored"),
         *("contamination", "kb.checks", "kb.index", "kb.encoder", "kb.extract", "kb.search"),
         *("kb.gate", "kb.rerank", "kb.documents"),
     ),
-    ("student", "tables", "fewshot", "asking"),
+    ("student", "tables", "fewshot", "asking", "critic"),
     ("distill", "estimate", "evaluate", "compare", "commonsense", "impact", "credit", "edits"),
     (
         *("cli", "cli_kb", "cli_eval", "cli_runs", "cli_ask", "report"),
-        *("cli_distill", "cli_models", "doctor", "export", "serve"),
+        *("cli_distill", "cli_models", "cli_commonsense", "doctor", "export", "serve"),
     ),
 )
 """Modules and packages from the bottom up; the longest name that fits a module counts."""
 
-PACKAGES = ("kb", "benchmarks", "models", "cli_kb", "facts")
+PACKAGES = ("kb", "benchmarks", "models", "cli_kb", "facts", "commonsense")
 """Inside one of these folders the modules may import each other."""
 
 OPEN = (LAYERS[1], LAYERS[-1])
@@ -161,8 +161,10 @@ def test_the_rule_allows_what_it_should(module: str, source: str) -> None:
         "with contextlib.suppress(SystemExit):\n    app(['--help'])",
         "import contextlib\nfrom nesy.cli import app\n"
         "with contextlib.suppress(SystemExit):\n    app(['distill', '--help'])",
+        "import contextlib\nfrom nesy.cli import app\n"
+        "with contextlib.suppress(SystemExit):\n    app(['commonsense', 'run', '--help'])",
     ],
-    ids=["import", "help", "distill help"],
+    ids=["import", "help", "distill help", "commonsense help"],
 )
 def test_the_command_line_starts_without_heavy_libraries(code: str, tmp_path: Path) -> None:
     tail = f"import json, sys\nprint(json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"

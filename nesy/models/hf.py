@@ -158,6 +158,31 @@ class HFModel:
         for row in running:
             yield row.index, row
 
+    def logprobs(self, prompts: Sequence[Messages], texts: Sequence[str]) -> list[float]:
+        """Natural logarithm of the probability of each text, its end included.
+
+        Raises:
+            ModelError: the tokenizer has no end token.
+        """
+        import torch
+
+        found = [0.0] * len(texts)
+        pairs = zip(prompts, texts, strict=True)
+        rows = [pretrained.example_ids(self.tokenizer, m, text) for m, text in pairs]
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i].prompt) + len(rows[i].target))
+        for first in range(0, len(order), _CPU_PLACES):
+            chosen = order[first : first + _CPU_PLACES]
+            ids = [torch.tensor(rows[i].prompt + rows[i].target) for i in chosen]
+            # Pad stands on the right, where no token of a causal model can see it.
+            padded = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True).to(self.model.device)
+            with torch.inference_mode():
+                logits = self.model(input_ids=padded, use_cache=False).logits[:, :-1].float()
+            each = logits.log_softmax(-1).gather(-1, padded[:, 1:, None])[..., 0]
+            for place, i in enumerate(chosen):
+                start = len(rows[i].prompt) - 1
+                found[i] = float(each[place, start : start + len(rows[i].target)].sum())
+        return found
+
     def _places(self, rows: Sequence[Any]) -> int:
         if isinstance(self._batch_size, int):
             return self._batch_size

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from nesy.models import solver
+from nesy import everyday as world
+from nesy.models import everyday, solver
 from nesy.models.asked import asked
 from nesy.types import Completion, Messages, Sampling
 
@@ -17,7 +18,10 @@ _PACKAGE = Path(__file__).parent
 
 
 class SolverLM:
-    """Solves the wordings of ``models/solver/``; for any other question it says that it cannot."""
+    """Solves the wordings of ``models/solver/`` and continues the prompts of commonsense.
+
+    For anything else it says that it cannot.
+    """
 
     name = "solver"
 
@@ -27,12 +31,20 @@ class SolverLM:
         return _fingerprint()
 
     def generate(self, prompts: Sequence[Messages], sampling: Sampling) -> list[Completion]:
-        """Answer each prompt; tokens are words, and ``sampling`` matters only by its limit."""
+        """Answer each prompt; tokens are words.
+
+        ``sampling`` matters for a question only by its limit; events and tails are sampled.
+        """
         return [_completion(messages, sampling) for messages in prompts]
+
+    def logprobs(self, prompts: Sequence[Messages], texts: Sequence[str]) -> list[float]:
+        """Natural logarithm of the probability of events and tails; ``-inf`` for any other text."""
+        return [everyday.logprob(p, text) for p, text in zip(prompts, texts, strict=True)]
 
 
 def _completion(messages: Messages, sampling: Sampling) -> Completion:
-    words = _answer(messages).split(" ")
+    continued = everyday.complete(messages, sampling)
+    words = (_answer(messages) if continued is None else continued).split(" ")
     prompt_tokens = sum(len(m.content.split()) for m in messages)
     if len(words) <= sampling.max_tokens:
         return Completion(" ".join(words), "stop", prompt_tokens, len(words))
@@ -73,6 +85,7 @@ def sources() -> list[Path]:
     return [
         *sorted((_PACKAGE / "solver").glob("*.py")),
         *sorted([*facts.glob("*.py"), *facts.glob("*.yaml")]),
+        *(world.SOURCE, Path(world.__file__), _PACKAGE / "everyday.py"),
         _PACKAGE / "amounts.py",
         _PACKAGE / "asked.py",
         Path(__file__),

@@ -13,7 +13,7 @@ from nesy.errors import TrainingError
 from nesy.pretrained import Tokens
 from nesy.types import Example
 
-_POOL = 4  # passes whose examples are sorted by length together; more would unmix the batches
+_POOL = 8  # passes whose examples are sorted by length together; more would unmix the batches
 
 
 @dataclass(frozen=True, slots=True)

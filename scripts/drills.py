@@ -203,7 +203,45 @@ def fact_quantity(rng: Random) -> Drill:
         f"{who} {verb} {count} {many}", f"A {rng.choice(PLACES)} has {count} {many}",
         f"There are {count} {many} in the {rng.choice(PLACES)}", f"{who} {verb} {count} {many} at the {rng.choice(PLACES)}",
     ))
-    form = rng.randrange(6)
+    form = rng.randrange(10)
+    times = rng.randint(2, 9)
+    span = rng.choice(("day", "week", "month", "year", "hour", "trip", "visit"))
+    if form == 6:
+        shared = count * times
+        total, step = calc(shared, "*", value)
+        each, step2 = calc(total, "/", times)
+        ask = rng.choice((
+            f"{who} shares {shared} {many} equally among {times} friends. How many {unit} does each friend get?",
+            f"{who} cuts {shared} {many} into {times} equal heaps. How many {unit} are in one heap?",
+            f"{times} people own {shared} {many} in equal parts. How many {unit} is that for one of them?",
+        ))
+        return Drill(ask, f"{fact} {shared} {many} are {step} {unit}. Each part has {step2} {unit}.", str(each), knowledge)
+    if form == 7:
+        end, step2 = calc(total, "*", times)
+        ask = rng.choice((
+            f"{open_} every {span}. How many {unit} is that in {times} {span}s?",
+            f"In one {span} {who} {verb} {count} {many}. How many {unit} does {who} have after {times} {span}s?",
+        ))
+        return Drill(ask, f"{fact} {first} {times} times that is {step2} {unit}.", str(end), knowledge)
+    if form == 8:
+        low = rng.randint(1, 9)
+        high, step = calc(count + low, "*", value)
+        small, step2 = calc(low, "*", value)
+        gap, step3 = calc(high, "-", small)
+        ask = rng.choice((
+            f"{who} has {count + low} {many}, {rng.choice(NAMES)} has only {low} {many}. How many {unit} more does {who} have?",
+            f"There were {count + low} {many} before, now there are {low} {many}. How many {unit} less is that?",
+        ))
+        return Drill(ask, f"{fact} {count + low} {many} are {step} {unit}. The other {low} are {step2} {unit}. The difference is {step3} {unit}.", str(gap), knowledge)
+    if form == 9:
+        more = _number(rng)
+        both, step2 = calc(total, "+", more)
+        end, step3 = calc(both, "*", times)
+        ask = rng.choice((
+            f"Each bag holds {count} {many} and {more} other {unit}. How many {unit} do {times} bags hold?",
+            f"Every {span} {who} {verb} {count} {many} and {more} {unit} besides. How many {unit} is that in {times} {span}s?",
+        ))
+        return Drill(ask, f"{fact} {first} With {more} more that is {step2} {unit}. {times} times that is {step3} {unit}.", str(end), knowledge)
     if form == 0:
         return Drill(f"{open_}. How many {unit} is that?", f"{fact} {first}", str(total), knowledge)
     if form == 1:

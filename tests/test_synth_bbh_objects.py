@@ -156,18 +156,23 @@ def test_calendar_days_rests_on_the_fact_of_its_table(split: synth.Split) -> Non
 
 
 def test_a_changed_value_changes_the_target() -> None:
-    moved = 0
+    rows = facts.table("calendar_days")
+    days = {(int(fact.fields["month"]), int(fact.fields["day"])) for fact in rows}
     for item in made("calendar_days", "train"):
-        month, day = item.params["value"]
-        for value in ([month, n] for n in range(1, 29) if n != day):
+        targets = set()
+        for value in days - {tuple(item.params["value"])}:
             try:
-                target = calendar_days.derive({**item.params, "value": value})
-            except ValueError:
+                targets.add(calendar_days.derive({**item.params, "value": list(value)}))
+            except ValueError:  # that day is not among the options
                 continue
-            assert target != item.target
-            moved += 1
-            break
-    assert moved >= 50
+        assert len(targets) == len(item.choices) - 1
+        assert item.target not in targets
+
+
+def test_nothing_but_the_day_tells_the_options_of_calendar_days_apart() -> None:
+    for item in made("calendar_days", "test-new-facts"):
+        assert len({choice[-4:] for choice in item.choices}) <= 2  # a shift may cross a year
+        assert len(set(item.choices)) == 6
 
 
 def test_calendar_statements_name_the_day_literally() -> None:

@@ -104,7 +104,8 @@ def measure(asked: Asked, progress: Progress) -> Measured:
     loaded = _questions(asked)
     questions = [question for some in loaded for question in some.questions]
     folder, prompt = _folder(asked, recipe), _prompt(asked)
-    examples = _examples(asked)
+    pool = _pool(asked)
+    examples = None if pool is None else _examples(asked, pool)
     searches = _searches(asked, recipe)
     aside = None if asked.resume else Run.set_aside(folder)
     with Run.create(folder, _settings(asked, recipe)) as run:
@@ -137,6 +138,8 @@ def measure(asked: Asked, progress: Progress) -> Measured:
         ablation = stats.ablation(made, evaluate.groups(questions)) if asked.ablate else None
         leaks = _contamination(asked, recipe, questions, main)
         remarks = _remarks(loaded, main)
+        if pool is not None and pool.partial is not None:
+            remarks.append(f"the examples are of {pool.partial}")
         if aside is not None:
             remarks.append(f"the earlier records were moved to {resources.shown(aside)}/")
         report = evaluate.document(
@@ -144,7 +147,7 @@ def measure(asked: Asked, progress: Progress) -> Measured:
             main,
             config={"batch_size": asked.batch_size, **json.loads(_settings(asked, recipe))},
             fewshot=asked.fewshot,
-            full=_full(loaded),
+            full=_full(loaded, asked.split or "test"),
             made=ablation,
             cell=told,
             contamination=leaks,
@@ -194,7 +197,7 @@ def grade_stored(path: Path, asked: Asked) -> Measured:
         asked.benchmark,
         graded.attempts,
         config=settings,
-        full=_full([loaded]),
+        full=_full([loaded], wanted),
         cell=None,
         notes=remarks,
     )
@@ -256,7 +259,8 @@ def shown_path(asked: Asked, question: str) -> str:
             f"{question}: not among the questions of {resources.shown(run.folder)}"
             f"{resources.near(question, held)}"
         )
-    searches, examples, known = _searches(asked, recipe), _examples(asked), _cells(asked)
+    searches, known, pool = _searches(asked, recipe), _cells(asked), _pool(asked)
+    examples = None if pool is None else _examples(asked, pool)
     parts = []
     for cell in evaluate.cells(run):
         attempts = {a.question: a for a in evaluate.latest(run, cell)}
@@ -326,8 +330,8 @@ def _questions(asked: Asked) -> list[Loaded]:
     ]
 
 
-def _examples(asked: Asked) -> Examples | None:
-    """The worked examples of ``--num-fewshot``; the questions of a run never give them."""
+def _pool(asked: Asked) -> Loaded | None:
+    """The questions that the worked examples of ``--num-fewshot`` come from."""
     if not asked.fewshot:
         return None
     known = benchmarks.definition(asked.benchmark)
@@ -337,8 +341,17 @@ def _examples(asked: Asked) -> Examples | None:
             f"{asked.benchmark} has no split to take examples from ({', '.join(fewshot.SPLITS)}); "
             "leave --num-fewshot out"
         )
-    pool = benchmarks.load(asked.benchmark, split, seed=asked.seed, tasks=asked.tasks or None)
-    return fewshot.examples(pool, asked.fewshot, asked.seed)
+    return benchmarks.read(
+        asked.benchmark,
+        split,
+        tasks=asked.tasks or None,
+        seed=asked.seed,
+        strict_data=asked.strict_data,
+    )
+
+
+def _examples(asked: Asked, pool: Loaded) -> Examples:
+    return fewshot.examples(pool.questions, asked.fewshot, asked.seed)
 
 
 def _cells(asked: Asked) -> dict[str, Cell]:
@@ -438,12 +451,17 @@ def _folder(asked: Asked, recipe: Recipe) -> Path:
     return (asked.run or Path("runs")) / "eval" / f"{asked.benchmark}-{digest}"
 
 
-def _full(loaded: list[Loaded]) -> dict[str, int]:
+def _full(loaded: Sequence[Loaded], split: str) -> dict[str, int]:
+    """How many questions the full benchmark has, by row of the report, where that is known."""
     counts: dict[str, int] = {}
     for some in loaded:
-        for name, task in some.definition.tasks.items():
-            if task.count is not None:
-                counts[f"{some.definition.name}_{name}"] = task.count
+        name = some.definition.name
+        if some.expected is not None:
+            counts[name] = counts.get(name, 0) + some.expected
+        for task in some.definition.tasks:
+            expected = benchmarks.expected(some.definition, split, [task])
+            if expected is not None:
+                counts[f"{name}_{task}"] = expected
     return counts
 
 

@@ -133,6 +133,27 @@ def test_no_resume_asks_anew_and_loses_nothing(project: Path, endpoint: Endpoint
         assert len(latest(Run.open(project / folder), "model")) == 10
 
 
+def test_the_full_size_is_told_by_row(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "bbh").mkdir()
+    for task in ("navigate", "snarks"):
+        rows = [{"input": f"{task} {i}", "target": "(A)"} for i in range(20)]
+        (project / f"bbh/{task}.json").write_text(json.dumps({"examples": rows}))
+    monkeypatch.setenv("NESY_DATA", str(project))
+    (project / "said.jsonl").write_text('{"prompt": "Answer:", "completion": "(A)"}\n')
+    words = ["--model", "scripted:said.jsonl", "--task", "navigate", "--task", "snarks"]
+    report = evaluated("--benchmark", "bbh", *words, "--num-fewshot", "1")
+    assert report["n-samples"] == {
+        "bbh_navigate": {"original": 50, "effective": 4},
+        "bbh_snarks": {"original": 36, "effective": 4},
+        "bbh": {"original": 86, "effective": 8},
+    }
+    told = [note for note in report["nesy"]["notes"] if "partial copy" in note]
+    assert told == [
+        "bbh: a partial copy, 8 of 86 questions (local files)",
+        "the examples are of bbh: a partial copy, 32 of 342 questions (local files)",
+    ]
+
+
 def test_an_edited_prompt_is_another_run(project: Path) -> None:
     words = scripted(project / "said.jsonl")
     evaluated(*words)

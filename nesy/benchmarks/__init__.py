@@ -176,8 +176,8 @@ def _stored(known: Definition, path: Path, split: str, tasks: list[str]) -> Load
         questions = _carved(questions, known.carve)
         if split != "all":
             questions = [question for question in questions if question.split == split]
-    expected = _expected(known, split, tasks)
-    return Loaded(known, questions, ", ".join(places), len(questions), expected)
+    count = expected(known, split, tasks)
+    return Loaded(known, questions, ", ".join(places), len(questions), count)
 
 
 def _rows(
@@ -245,7 +245,8 @@ def _moved(question: Question, split: str) -> Question:
     return replace(question, id=f"{head}/{split}/{rest}", split=split)
 
 
-def _expected(known: Definition, split: str, tasks: list[str]) -> int | None:
+def expected(known: Definition, split: str, tasks: Sequence[str]) -> int | None:
+    """Return the questions that the full copy has in some tasks of a split, if that is known."""
     counts = {name: task.count for name, task in known.tasks.items() if name in tasks}
     if known.tasks and None not in counts.values():
         full = [count for count in counts.values() if count is not None]
@@ -255,7 +256,7 @@ def _expected(known: Definition, split: str, tasks: list[str]) -> int | None:
         return test if split == "test" else sum(full) - test
     if split == "all" and all(source in known.counts for source in known.sources):
         return sum(known.counts[source] for source in known.sources)
-    return None if tasks != [known.name] and tasks else known.counts.get(split)
+    return None if tasks and list(tasks) != [known.name] else known.counts.get(split)
 
 
 def _sample(questions: list[Question], limit: int, seed: int) -> list[Question]:

@@ -105,8 +105,12 @@ def recount(before: Words, moved: np.ndarray, changed: Mapping[int, str], total:
 
 
 def words_of(text: str) -> list[str]:
-    """Split text into the words that BM25 counts: lower case, plural s dropped, no stop words."""
-    return [_singular(word) for word in _WORD.findall(text.lower()) if word not in _STOP]
+    """Split text into the words that BM25 counts: lower case, plural s dropped, no stop words.
+
+    Bare numbers are left out: those of a question are its own and match entries by chance.
+    """
+    words = _WORD.findall(text.lower())
+    return [_singular(word) for word in words if word not in _STOP and not word.isdigit()]
 
 
 def _singular(word: str) -> str:

@@ -140,11 +140,11 @@ def load_encoder(name: str = DEFAULT, device: str | None = None) -> CachedEncode
     Raises:
         ModelError: it is not at hand, or the packaged weights are not the published ones.
     """
-    return CachedEncoder(SentenceEncoder(name, folder_of(name), device))
+    return CachedEncoder(SentenceEncoder(name, locate(name), device))
 
 
-def folder_of(name: str) -> Path:
-    """Return the folder of a model given by a folder or a hub name.
+def locate(name: str) -> Path:
+    """Return the folder of an encoder; the order is that of ``load_encoder``.
 
     Raises:
         ModelError: it is not at hand, or the packaged weights are not the published ones.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nesy.errors import ModelError
-from nesy.kb.encoder import folder_of
+from nesy.kb.encoder import locate
 
 _BATCH = 32
 
@@ -67,4 +67,4 @@ def load_reranker(name: str, device: str | None = None) -> CrossEncoder:
     Raises:
         ModelError: it is not at hand.
     """
-    return CrossEncoder(name, folder_of(name), device)
+    return CrossEncoder(name, locate(name), device)

@@ -206,9 +206,9 @@ def _rates(index, encoder):
     """Queries per second of the search, and of the bare encoder with FAISS, in turn."""
     import faiss
 
-    from nesy.kb.encoder import SentenceEncoder, folder_of
+    from nesy.kb.encoder import SentenceEncoder, locate
 
-    plain = SentenceEncoder(encoder.name, folder_of(encoder.name))
+    plain = SentenceEncoder(encoder.name, locate(encoder.name))
     flat = faiss.IndexFlatIP(index._vectors.shape[1])
     flat.add(index._vectors)
     flat.search(plain.encode(["warm up"]), 1)

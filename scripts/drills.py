@@ -203,7 +203,45 @@ def fact_quantity(rng: Random) -> Drill:
         f"{who} {verb} {count} {many}", f"A {rng.choice(PLACES)} has {count} {many}",
         f"There are {count} {many} in the {rng.choice(PLACES)}", f"{who} {verb} {count} {many} at the {rng.choice(PLACES)}",
     ))
-    form = rng.randrange(6)
+    form = rng.randrange(10)
+    times = rng.randint(2, 9)
+    span = rng.choice(("day", "week", "month", "year", "hour", "trip", "visit"))
+    if form == 6:
+        shared = count * times
+        total, step = calc(shared, "*", value)
+        each, step2 = calc(total, "/", times)
+        ask = rng.choice((
+            f"{who} shares {shared} {many} equally among {times} friends. How many {unit} does each friend get?",
+            f"{who} cuts {shared} {many} into {times} equal heaps. How many {unit} are in one heap?",
+            f"{times} people own {shared} {many} in equal parts. How many {unit} is that for one of them?",
+        ))
+        return Drill(ask, f"{fact} {shared} {many} are {step} {unit}. Each part has {step2} {unit}.", str(each), knowledge)
+    if form == 7:
+        end, step2 = calc(total, "*", times)
+        ask = rng.choice((
+            f"{open_} every {span}. How many {unit} is that in {times} {span}s?",
+            f"In one {span} {who} {verb} {count} {many}. How many {unit} does {who} have after {times} {span}s?",
+        ))
+        return Drill(ask, f"{fact} {first} {times} times that is {step2} {unit}.", str(end), knowledge)
+    if form == 8:
+        low = rng.randint(1, 9)
+        high, step = calc(count + low, "*", value)
+        small, step2 = calc(low, "*", value)
+        gap, step3 = calc(high, "-", small)
+        ask = rng.choice((
+            f"{who} has {count + low} {many}, {rng.choice(NAMES)} has only {low} {many}. How many {unit} more does {who} have?",
+            f"There were {count + low} {many} before, now there are {low} {many}. How many {unit} less is that?",
+        ))
+        return Drill(ask, f"{fact} {count + low} {many} are {step} {unit}. The other {low} are {step2} {unit}. The difference is {step3} {unit}.", str(gap), knowledge)
+    if form == 9:
+        more = _number(rng)
+        both, step2 = calc(total, "+", more)
+        end, step3 = calc(both, "*", times)
+        ask = rng.choice((
+            f"Each bag holds {count} {many} and {more} other {unit}. How many {unit} do {times} bags hold?",
+            f"Every {span} {who} {verb} {count} {many} and {more} {unit} besides. How many {unit} is that in {times} {span}s?",
+        ))
+        return Drill(ask, f"{fact} {first} With {more} more that is {step2} {unit}. {times} times that is {step3} {unit}.", str(end), knowledge)
     if form == 0:
         return Drill(f"{open_}. How many {unit} is that?", f"{fact} {first}", str(total), knowledge)
     if form == 1:
@@ -517,16 +555,24 @@ def record(rng: Random) -> Drill:
     return Drill(f"{text} Who is {v} {t} at the {place}?\n{lines}", f"{line} That is {p} {label}.", label)
 
 
-def match_option(rng: Random) -> Drill:
-    """Find which option says a given thing; up to 18 options."""
-    n = rng.choice((2, 3, 4, 5, 6, 7, 11, 17, 18))
-    maker: list[Callable[[], str]] = [
-        lambda: term(rng), lambda: str(rng.randint(0, 60)), lambda: f"{rng.randint(1, 12):02d}/{rng.randint(1, 28):02d}/{rng.randint(1900, 2030)}",
-        lambda: rng.choice(ADJECTIVES), lambda: f"{rng.choice(NAMES)} {rng.choice(VERBS)}", lambda: f"{rng.randint(1, 11)}{rng.choice(('am', 'pm'))} to {rng.randint(1, 11)}{rng.choice(('am', 'pm'))}",
-        lambda: rng.choice(THINGS), lambda: " ".join(rng.sample(WORDS, 3)),
+def options(rng: Random) -> list[str]:
+    """2 to 18 different texts of one kind, for option lines."""
+    n = rng.choice((2, 3, 4, 4, 4, 5, 6, 7, 11, 17, 18))
+    makers: list[Callable[[], str]] = [
+        lambda: term(rng), lambda: term(rng), lambda: str(rng.randint(0, 99)),
+        lambda: f"{rng.randint(1, 12):02d}/{rng.randint(1, 28):02d}/{rng.randint(1900, 2030)}",
+        lambda: rng.choice(ADJECTIVES), lambda: rng.choice(THINGS), lambda: rng.choice(NAMES),
+        lambda: f"{rng.choice(NAMES)} {rng.choice(VERBS)}",
+        lambda: f"{rng.randint(1, 11)}{rng.choice(('am', 'pm'))} to {rng.randint(1, 11)}{rng.choice(('am', 'pm'))}",
+        lambda: " ".join(rng.sample(WORDS, 3)),
     ]
-    make = rng.choice(maker)
-    texts = list(dict.fromkeys(make() for _ in range(n)))
+    make = rng.choice(makers)
+    return list(dict.fromkeys(make() for _ in range(n)))
+
+
+def match_option(rng: Random) -> Drill:
+    """Find which option says a given thing."""
+    texts = options(rng)
     i = rng.randrange(len(texts))
     ask = rng.choice(("Which option says {}?", "Find {} in the list.", "The right one is {}. Which option is it?"))
     return Drill(f"{ask.format(texts[i])}\n{lettered(texts)}", f"That is {texts[i]} ({chr(65 + i)}).", f"({chr(65 + i)})")

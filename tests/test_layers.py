@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -173,3 +174,19 @@ def test_the_command_line_starts_without_heavy_libraries(code: str, tmp_path: Pa
         check=True,
     )
     assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+def test_the_public_names_exist() -> None:
+    import nesy
+    from nesy import answer, benchmarks, compare, distill, evaluate, models, recipe
+    from nesy.kb import store
+
+    assert nesy.__doc__ is not None
+    homes = (distill, evaluate, compare, answer, models, benchmarks, recipe, store)
+    named = set(re.findall(r"``([a-z.]+)``", nesy.__doc__))
+    assert len(named) == len(homes)
+    for home in homes:
+        function = next(n for n in named if f"nesy.{n.rpartition('.')[0]}" == home.__name__)
+        assert callable(getattr(home, function.rpartition(".")[2]))
+    assert sorted(nesy.__all__) == sorted(set(nesy.__all__))
+    assert all(hasattr(nesy, name) for name in nesy.__all__)

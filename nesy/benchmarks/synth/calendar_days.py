@@ -6,15 +6,15 @@ a date by some days. Special knowledge: the fixed month and day (Bastille Day is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from random import Random
 from typing import Any
 
 from nesy.benchmarks import synth
 from nesy.benchmarks.synth import Item
-from nesy.benchmarks.synth.date_understanding import moved, wrong_and_right
-from nesy.facts import Fact
+from nesy.benchmarks.synth.date_understanding import moved
+from nesy.facts import Fact, table
 
 BENCHMARK = "synth-bbh"
 FACTS: str | None = "calendar_days"
@@ -44,8 +44,7 @@ def make(rng: Random, facts: Sequence[Fact]) -> Item:
     form, ahead = rng.choice(_FORMS)
     words, offset = rng.choice(list(_OFFSETS.items()))
     value = [int(fact.fields["month"]), int(fact.fields["day"])]
-    today = moved(date(year, *value), "days", ahead)
-    choices = wrong_and_right(rng, today, "days", offset)
+    choices = _choices(rng, fact, lambda day: moved(date(year, *day), "days", ahead + offset))
     params = {"value": value, "year": year, "ahead": ahead, "offset": offset, "choices": choices}
     name = f"the {fact.subject}" if fact.fields.get("the") else fact.subject
     question = f"{form.format(name, year)} What is the date {words} in MM/DD/YYYY?"
@@ -57,6 +56,21 @@ def make(rng: Random, facts: Sequence[Fact]) -> Item:
         choices=tuple(choices),
         facts=(fact.id,),
     )
+
+
+def _choices(rng: Random, fact: Fact, shifted: Callable[[list[int]], date]) -> list[str]:
+    """Return the right date among those of five other days, so that only knowledge tells."""
+    alike = [other for other in table("calendar_days") if other.held_out == fact.held_out]
+
+    def shown(some: Fact) -> str:
+        found = shifted([int(some.fields["month"]), int(some.fields["day"])])
+        return found.strftime("%m/%d/%Y")
+
+    right = shown(fact)
+    others = dict.fromkeys(shown(other) for other in rng.sample(alike, len(alike)))
+    choices = [right, *[text for text in others if text != right][:5]]
+    rng.shuffle(choices)
+    return choices
 
 
 def derive(params: Mapping[str, Any]) -> str:

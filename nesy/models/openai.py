@@ -239,11 +239,17 @@ class _Asking:
         self._model.flow.begin()
         self._arrived = asyncio.Event()
         self._settled = asyncio.Event()
+        self._stored = asyncio.Event()
         count = min(self._model.terms.max_concurrency, len(self._prompts))
         self._workers = [asyncio.create_task(self._work()) for _ in range(count)]
 
     async def next(self) -> list[tuple[int, Outcome]]:
-        """Wait for outcomes; an empty list says that all have come."""
+        """Wait for outcomes; an empty list says that all have come.
+
+        Asking for the next ones says that those before are stored.
+        """
+        self._stored.set()
+        self._stored = asyncio.Event()
         while not self._ready:
             if self._error is not None:
                 raise self._error
@@ -272,7 +278,10 @@ class _Asking:
             # Not a `for`: `stop` puts another iterator in its place.
             while (index := next(self._waiting, None)) is not None:
                 outcome = await self._answered(index)
-                self._take(index, outcome)
+                stored = self._stored
+                if self._take(index, outcome):
+                    # So a kill loses no more answers than there are requests under way.
+                    await stored.wait()
         except NesyError as error:
             self._error = self._error or error
             self.stop()
@@ -282,11 +291,14 @@ class _Asking:
         finally:
             self._arrived.set()
 
-    def _take(self, index: int, outcome: Outcome) -> None:
-        """Hand an outcome out; a server's failure only once the server is known to answer."""
+    def _take(self, index: int, outcome: Outcome) -> bool:
+        """Hand an outcome out; a server's failure only once the server is known to answer.
+
+        Returns whether it was handed out.
+        """
         name = self._model.name
         if isinstance(outcome, Failure) and self._stopped:
-            return  # it was not tried as often as it may be
+            return False  # it was not tried as often as it may be
         if isinstance(outcome, Failure) and outcome.reason in _OF_ALL:
             raise ModelError(f"{name} at {self._model.shown_url()}: {_told(outcome)}")
         if isinstance(outcome, Failure) and outcome.reason in _PASSING:
@@ -297,10 +309,11 @@ class _Asking:
                     f"last one: {_told(outcome)}. Every answer is kept; run the same command "
                     "again when the server is well"
                 )
-            return
+            return False
         self._ready += [*self._row, (index, outcome)]
         self._row = []
         self._arrived.set()
+        return True
 
     async def _answered(self, index: int) -> Outcome:
         """Ask until there is an answer, or a failure that stays."""

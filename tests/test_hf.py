@@ -263,3 +263,22 @@ def test_pickled_weights_are_refused(folders: dict[str, Path], tmp_path: Path) -
     torch.save({}, tmp_path / "pytorch_model.bin")
     with pytest.raises(ModelError, match="could not be loaded"):
         HFModel(str(tmp_path))
+
+
+@pytest.mark.parametrize("architecture", ["llama", "lfm2"])
+def test_logprobs_of_a_batch_are_those_of_each_text_alone(
+    folders: dict[str, Path], architecture: str
+) -> None:
+    model = HFModel(str(folders[architecture]), device="cpu")
+    asked = prompts(5)
+    texts = [" 54", " So the answer is 9", " False not True", " bags", " Ann has 6 apples"]
+    found = model.logprobs(asked, texts)
+    for messages, text, total in zip(asked, texts, found, strict=True):
+        row = pretrained.example_ids(model.tokenizer, messages, text)
+        ids = torch.tensor([row.prompt + row.target])
+        with torch.inference_mode():
+            each = model.model(input_ids=ids, use_cache=False).logits.log_softmax(-1)[0]
+        start = len(row.prompt) - 1
+        alone = sum(float(each[start + n, token]) for n, token in enumerate(row.target))
+        assert total == pytest.approx(alone, abs=1e-3)
+        assert total < 0

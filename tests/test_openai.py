@@ -99,9 +99,9 @@ def test_passing_failures_are_tried_again(endpoint: Endpoint) -> None:
 def test_an_answer_that_hangs_is_given_up_and_asked_again(endpoint: Endpoint) -> None:
     in_turn(endpoint, "hang")
     begun = time.monotonic()
-    (found,) = model(endpoint, timeout=0.3).generate(prompts("a"), Sampling())
+    (found,) = model(endpoint, timeout=1).generate(prompts("a"), Sampling())
     assert found.text == "A"
-    assert 0.3 <= time.monotonic() - begun < 5
+    assert time.monotonic() - begun >= 1
 
 
 @pytest.mark.parametrize("fault", [*(f for f in FAULTS if f != "429"), *STAYING])
@@ -283,15 +283,20 @@ def test_the_flow_grows_and_halves_once_a_round() -> None:
 
 
 def test_an_interrupt_waits_for_what_is_under_way(endpoint: Endpoint) -> None:
+    def interrupt() -> None:
+        while len(endpoint.asked) < 12:
+            time.sleep(0.005)
+        os.kill(os.getpid(), signal.SIGINT)
+
     endpoint.latency = lambda number: 0.4
     found: list[Any] = []
-    timer = threading.Timer(0.6, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+    other = threading.Thread(target=interrupt)
+    other.start()
     with pytest.raises(KeyboardInterrupt):
         asked = model(endpoint, max_concurrency=8)
         found.extend(asked.outcomes(prompts(*map(str, range(100))), Sampling()))
-    timer.join()
-    assert 4 < len(endpoint.asked) < 30
+    other.join()
+    assert 12 <= len(endpoint.asked) < 40
     assert len(endpoint.answered) == len(endpoint.asked)
 
 

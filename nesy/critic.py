@@ -192,7 +192,7 @@ def train(
                 f"critic: the {name} set ({len(some)} labels) needs valid and invalid pairs; "
                 "label more"
             )
-    where = str(encoder.folder_of(settings.model))
+    where = str(encoder.locate(settings.model))
     key = _key(settings, where, [training, validation, test], recalls)
     if (out_dir / REPORT).is_file():
         found = read_report(out_dir)

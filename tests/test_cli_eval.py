@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import small
 from click.testing import Result
-from test_openai import Endpoint, completion, endpoint
+from endpoint import Endpoint
 from typer.testing import CliRunner
 
 from nesy.benchmarks import load
@@ -21,7 +21,11 @@ from nesy.evaluate import latest
 from nesy.runs import Run
 from nesy.types import Attempt
 
-__all__ = ["endpoint"]  # a fixture
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    with Endpoint(lambda text: "So the answer is 9.") as serving:
+        yield serving
 
 
 @pytest.fixture
@@ -110,15 +114,16 @@ def test_examples_are_part_of_what_makes_a_run_the_same(project: Path, endpoint:
 
 def test_nothing_is_asked_twice(project: Path, endpoint: Endpoint) -> None:
     words = ["--benchmark", "example", "--model", "openai:m", "--base-url", endpoint.url]
-    endpoint.replies = [(200, {}, completion("So the answer is 9."))] * 9 + [(400, {}, {})]
-    with pytest.raises(ModelError, match="HTTP 400"):
+    endpoint.fault = lambda number, _: "refused" if number == 9 else None
+    with pytest.raises(ModelError, match="refused"):
         evaluated(*words)
-    endpoint.asked.clear()
+    assert len(endpoint.asked) == 10
+    endpoint.fault = lambda number, _: None
     first = evaluated(*words)
     evaluated(*words)
-    assert len(endpoint.asked) == 10
+    assert len(endpoint.asked) == 11  # the nine answers were kept
     again = evaluated(*words, "--output-dir", "elsewhere")
-    assert len(endpoint.asked) == 10  # from the completion cache
+    assert len(endpoint.asked) == 11  # from the completion cache
     assert again["results"] == first["results"]
 
 

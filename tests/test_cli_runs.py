@@ -82,7 +82,7 @@ def test_report_is_one_page(tmp_path: Path) -> None:
 def test_stored_responses_are_graded_without_a_model(tmp_path: Path) -> None:
     from nesy.benchmarks import load
 
-    questions = load("synth-gsm", "test", per_family=15)
+    questions = load("synth-gsm", "test")
     rows = [
         {"question": q.text, "response": f"So the answer is {q.target if i % 4 else 'unknown'}."}
         for i, q in enumerate(questions)

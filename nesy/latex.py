@@ -15,8 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.util import find_spec
 
+from nesy.errors import NesyError
+
 TIMEOUT = 5.0  # seconds for one comparison
-_START = 60.0  # seconds for the process to import sympy, once
+_START = 120.0  # seconds for the process to import sympy, once
 _SIGNS = re.compile(
     r"[\\^_{}√π∞]|(?<![A-Za-z])[A-Za-z](?![A-Za-z])|\d\s*[-+*=<>]\s*\d|,\s*-?\d+\s*[\])]"
 )
@@ -101,7 +103,11 @@ def _start() -> None:
             text=True,
         )
     )
-    _ask("", _START)
+    if _ask("", _START) is None:
+        raise NesyError(
+            f"math-verify did not start within {_START:.0f} s, so LaTeX can't be compared; "
+            "try again, or install it anew: pip install --force-reinstall 'nesy[math]'"
+        )
 
 
 def _ask(line: str, timeout: float) -> str | None:

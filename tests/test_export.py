@@ -81,7 +81,9 @@ def test_a_converter_is_found_and_its_words_are_shown(made: Project, tmp_path: P
     assert made.nesy(*words, "out/b").endswith("out/student.gguf\n")
     assert (made.folder / "out/student.gguf").read_bytes().startswith(b"GGUF{")
     converter.write_text("raise SystemExit('Model Foo is not supported')\n", "utf-8")
-    assert "exit 1: Model Foo is not supported" in made.fails(*words, "out/c")
+    done = made.call(*words, "out/c")
+    assert done.returncode == 2
+    assert "exit 1: Model Foo is not supported" in done.stderr
 
 
 @pytest.fixture

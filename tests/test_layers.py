@@ -17,11 +17,11 @@ ROOT = Path(__file__).resolve().parent.parent
 HEAVY = ("torch", "transformers", "faiss", "sentence_transformers", "datasets")
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("types", "errors", "numerals", "latex"),
+    ("types", "errors", "numerals"),
     (
         *("resources", "recipe", "prompts", "scoring", "runs", "stats", "facts", "pretrained"),
         *("rows", "progress", "kb", "kb.entry", "kb.store", "kb.merge", "kb.pack", "kb.splice"),
-        *("kb.lock", "kb.convert", "spend", "completions", "everyday"),
+        *("kb.lock", "kb.convert", "spend", "completions", "everyday", "latex"),
     ),
     (
         *("answer", "views", "train", "benchmarks", "models", "stored"),

@@ -291,10 +291,15 @@ def test_an_interrupt_waits_for_what_is_under_way(endpoint: Endpoint) -> None:
     endpoint.latency = lambda number: 0.4
     found: list[Any] = []
     other = threading.Thread(target=interrupt)
+    # A process started in the background ignores Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     other.start()
-    with pytest.raises(KeyboardInterrupt):
-        asked = model(endpoint, max_concurrency=8)
-        found.extend(asked.outcomes(prompts(*map(str, range(100))), Sampling()))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            asked = model(endpoint, max_concurrency=8)
+            found.extend(asked.outcomes(prompts(*map(str, range(100))), Sampling()))
+    finally:
+        signal.signal(signal.SIGINT, before)
     other.join()
     assert 12 <= len(endpoint.asked) < 40
     assert len(endpoint.answered) == len(endpoint.asked)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 from endpoint import KEY, Endpoint
 from test_distill import ROOT
-from test_teacher import no_key, settled
+from test_teacher import no_key
 
 from nesy.asking import Failed, Request, Settings, Teacher
 from nesy.models import openai
@@ -135,3 +136,21 @@ def command(endpoint: Endpoint, run: Path, home: Path) -> subprocess.Popen[Any]:
     env = {**os.environ, "NESY_HOME": str(home), "PYTHONPATH": str(ROOT)}
     words = [sys.executable, "-c", ASKING, str(run), endpoint.url, str(QUESTIONS)]
     return subprocess.Popen(words, env=env)
+
+
+def settled(endpoint: Endpoint, home: Path) -> tuple[int, int]:
+    """Answers that the server gave, and those of them that are stored, once it is at rest."""
+    deadline = time.monotonic() + 60
+    while endpoint.under_way:
+        assert time.monotonic() < deadline, "a request of a killed process never ends"
+        time.sleep(0.01)
+    path = home / "completions.sqlite"
+    if not path.is_file():
+        return sum(endpoint.answered.values()), 0
+    with sqlite3.connect(path) as store:
+        try:
+            (stored,) = store.execute("SELECT COUNT(*) FROM answers").fetchone()
+        except sqlite3.OperationalError:  # killed before it made its tables
+            stored = 0
+    store.close()
+    return sum(endpoint.answered.values()), int(stored)

@@ -1,13 +1,8 @@
-"""A distillation from an endpoint that fails, costs money, and is killed."""
+"""A distillation from an endpoint that fails and costs money."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import sqlite3
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -16,7 +11,7 @@ from typing import Any
 import pytest
 import small
 from endpoint import FAULTS, KEY, Endpoint
-from test_distill import NESY, Project, project
+from test_distill import Project, project
 
 from nesy.asking import Failed
 from nesy.kb.extract import Extraction
@@ -24,7 +19,6 @@ from nesy.models import solver_teacher
 from nesy.runs import read_records
 from nesy.types import Message, Rationale, Sampling
 
-KILLS = int(os.environ.get("NESY_KILLS", "3"))
 ARTEFACTS = (
     *("rationales.jsonl", "mining.jsonl", "knowledge.jsonl", "augmented.jsonl"),
     *("stage1/adapter_model.safetensors", "adapter/adapter_model.safetensors"),
@@ -206,70 +200,3 @@ def test_a_dry_run_asks_nothing_but_its_sample(made: Project, endpoint: Endpoint
     (made.folder / "prices.yaml").unlink()
     shown = made.nesy(*words(made, 24, "--dry-run"))
     assert "the price of openai:m is unknown" in shown
-
-
-def test_kills_at_any_moment_pay_for_nothing_twice(
-    endpoint: Endpoint, tiny: Path, tmp_path: Path
-) -> None:
-    def slow(number: int) -> float:
-        return 0.05 + 0.15 * Random(number).random()
-
-    whole = new_project(endpoint, tiny, tmp_path / "whole")
-    endpoint.latency = slow
-    begun = time.monotonic()
-    whole.nesy(*words(whole, 24, "--max-concurrency", "4"))
-    seconds = time.monotonic() - begun
-    expected = artefacts(whole)
-    random, kills, rounds = Random(11), 0, 0
-    while kills < KILLS or rounds == 0:
-        rounds += 1
-        made = new_project(endpoint, tiny, tmp_path / f"round{rounds}")
-        endpoint.latency = slow
-        lost = 0
-        while not (made.folder / "runs/one/manifest.json").exists():
-            if kills == KILLS:
-                made.nesy(*words(made, 24, "--max-concurrency", "4"))
-                break
-            if killed(made, random.uniform(0.2, 1.0) * seconds):
-                kills += 1
-            answered, stored = settled(endpoint, Path(made.env["NESY_HOME"]))
-            assert 0 <= answered - stored - lost <= 4  # those that were under way
-            lost = answered - stored
-        assert artefacts(made) == expected
-        assert sum(endpoint.answered.values()) - len(endpoint.answered) == lost
-        no_key(made.folder, Path(made.env["NESY_HOME"]))
-    print(f"{kills} kills in {rounds} rounds")
-
-
-def killed(made: Project, after: float) -> bool:
-    """Run the distillation and kill it after some seconds; false if it ended before."""
-    process = subprocess.Popen(
-        [*NESY, *words(made, 24, "--max-concurrency", "4")],
-        cwd=made.folder,
-        env=made.env,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        process.wait(after)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    assert process.returncode in (0, -signal.SIGKILL)
-    return process.returncode != 0
-
-
-def settled(endpoint: Endpoint, home: Path) -> tuple[int, int]:
-    """Answers that the server gave, and those of them that are stored, once it is at rest."""
-    while endpoint.under_way:
-        time.sleep(0.01)
-    path = home / "completions.sqlite"
-    if not path.is_file():
-        return sum(endpoint.answered.values()), 0
-    with sqlite3.connect(path) as store:
-        try:
-            (stored,) = store.execute("SELECT COUNT(*) FROM answers").fetchone()
-        except sqlite3.OperationalError:  # killed before it made its tables
-            stored = 0
-    store.close()
-    return sum(endpoint.answered.values()), int(stored)

@@ -128,27 +128,15 @@ def training_questions(recipe: Recipe) -> tuple[list[Question], dict[str, int]]:
         InputError: the benchmark is unknown, or its data are missing.
     """
     data = recipe.data
-    loaded = benchmarks.load(
-        data.benchmark,
-        "train",
-        limit=data.limit,
-        tasks=data.tasks,
-        seed=data.seed,
-        per_family=data.per_family,
-        per_fact=data.per_fact,
-    )
-    own = len(loaded)
-    if data.extra_benchmark is not None:
-        loaded += benchmarks.load(
-            data.extra_benchmark, "train", seed=data.seed, per_family=data.extra_per_family
-        )
+    own, extra = student.drawn(recipe)
+    loaded = own + extra
     tests = {_bare(q.text) for q in benchmarks.load(data.benchmark, "test", tasks=data.tasks)}
     kept = [q for q in loaded if _bare(q.text) not in tests]
     unique = list({_bare(q.text): q for q in reversed(kept)}.values())[::-1]
     figures = {
         "questions": len(unique),
-        "of_the_benchmark": own,
-        "extra": len(loaded) - own,
+        "of_the_benchmark": len(own),
+        "extra": len(extra),
         "equal_to_a_test_question": len(loaded) - len(kept),
         "repeated": len(kept) - len(unique),
     }

@@ -74,8 +74,18 @@ def training_questions(recipe: Recipe) -> list[Question]:
     Raises:
         BenchmarkError: their data are missing.
     """
+    own, extra = drawn(recipe)
+    return own + extra
+
+
+def drawn(recipe: Recipe) -> tuple[list[Question], list[Question]]:
+    """Return the training questions of the recipe's benchmark, and those of its extra one.
+
+    Raises:
+        BenchmarkError: their data are missing.
+    """
     data = recipe.data
-    drawn = benchmarks.load(
+    own = benchmarks.load(
         data.benchmark,
         "train",
         limit=data.limit,
@@ -84,11 +94,11 @@ def training_questions(recipe: Recipe) -> list[Question]:
         per_family=data.per_family,
         per_fact=data.per_fact,
     )
-    if data.extra_benchmark is not None:
-        drawn += benchmarks.load(
-            data.extra_benchmark, "train", seed=data.seed, per_family=data.extra_per_family
-        )
-    return drawn
+    if data.extra_benchmark is None:
+        return own, []
+    return own, benchmarks.load(
+        data.extra_benchmark, "train", seed=data.seed, per_family=data.extra_per_family
+    )
 
 
 def load_search(recipe: Recipe, kb: Path, own: bool = True) -> IndexSearch:

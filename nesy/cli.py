@@ -67,7 +67,7 @@ def _copied(sources: Iterable[Path], folder: Path) -> int:
 @app.command()
 def distill(
     recipe: Annotated[
-        str, typer.Option("--recipe", "--config", help="Recipe by name or path.")
+        str, typer.Option("--recipe", "--config", help="Recipe by name or path; or several: a,b,c.")
     ] = "embedded",
     sets: Annotated[
         list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")
@@ -109,7 +109,7 @@ def distill(
     quiet: QuietOption = False,
 ) -> None:
     """Distil a teacher into the student and the knowledge base."""
-    from nesy import recipe as recipes
+    from nesy import cli_distill
 
     overrides = list(sets or [])
     for key, value in (
@@ -122,10 +122,9 @@ def distill(
     ):
         if value is not None:
             overrides.append(f"{key}={json.dumps(value)}")
-    resolved = recipes.load(recipe, overrides)
+    planned = cli_distill.planned(recipe.split(","), overrides, output_dir)
     if not kb.is_dir():
         raise InputError(f"{kb}/: no knowledge base here; `nesy init` makes one")
-    folder = output_dir or Path("runs") / f"{Path(recipe).stem}-{resolved.sha[:8]}"
 
     from nesy.asking import Settings
     from nesy.models.flow import Terms
@@ -133,8 +132,9 @@ def distill(
     terms = Terms(base_url, max_concurrency, rpm, tpm, timeout, batch_api)
     asking = Settings(terms, max_usd, retry_failed)
     if dry_run:
-        from nesy import cli_distill, tables
+        from nesy import tables
 
+        resolved, folder = planned[0]
         stages = cli_distill.estimated(resolved, folder, asking, sample)
         if as_json:
             print_json(cli_distill.document(resolved, stages))
@@ -143,25 +143,31 @@ def distill(
         for line in cli_distill.remarks(resolved, stages):
             print_line(line)
         return
-    from nesy.distill import distill as run_distillation
     from nesy.progress import Progress
 
-    made = run_distillation(resolved, folder, kb, Progress(quiet), asking)
+    made = cli_distill.distilled(planned, kb, Progress(quiet), asking)
     if as_json:
-        print_json(made.to_json())
+        print_json(made[0].to_json() if len(made) == 1 else [one.to_json() for one in made])
         return
-    print_line(f"run             {made.run}")
-    print_line(f"adapter         {made.adapter}")
-    print_line(
-        f"knowledge base  {made.pack} ({made.entries} entries from {made.failures} failures)"
-    )
-    if made.failed:
-        named = ", ".join(f"{count} {reason}" for reason, count in made.failed.items())
-        print_line(f"failed          {named}; --retry-failed asks them again")
-    if made.usd is None or made.usd > 0:
-        spent = "price unknown" if made.usd is None else f"${made.usd:.4f}"
-        print_line(f"spent           {spent}; {made.run}/spend.json")
-    print_line(f"next            nesy eval --benchmark {resolved.data.benchmark} --ablate")
+    for one in made:
+        print_line(f"run             {one.run}")
+        print_line(f"adapter         {one.adapter}")
+        if one.merge:
+            print_line(
+                f"knowledge base  {one.pack} ({one.entries} entries from {one.failures} failures)"
+            )
+        if one.failed:
+            named = ", ".join(f"{count} {reason}" for reason, count in one.failed.items())
+            print_line(f"failed          {named}; --retry-failed asks them again")
+        if one.usd is None or one.usd > 0:
+            spent = "price unknown" if one.usd is None else f"${one.usd:.4f}"
+            print_line(f"spent           {spent}; {one.run}/spend.json")
+    benchmark = planned[0][0].data.benchmark
+    if len(made) == 1:
+        print_line(f"next            nesy eval --benchmark {benchmark} --ablate")
+    else:
+        print_line(f"next            nesy eval --benchmark {benchmark} --run RUN, for each run;")
+        print_line("                then nesy compare --by-recipe RUN RUN …")
 
 
 @app.command("eval")

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from nesy import prompts, resources, student
 from nesy import recipe as recipes
+from nesy import resources, student
 from nesy.answer import answer, prepare
 from nesy.errors import InputError
 from nesy.kb.index import Found
@@ -79,9 +79,9 @@ def ask(text: str, run: Path, kb: Path, explain: bool) -> Answered:
     recipe = recipes.parse(path.read_text("utf-8"), resources.shown(path))
     question = Question("ask", "ask", "ask", "test", text.strip(), "", "text")
     search = student.load_search(recipe, kb)
-    lm = student.load_student(recipe, run / "adapter")
-    gated = student.gated(recipe, search, lm)
-    prompt = prompts.load(student.PROMPT)
+    lm = student.answering(recipe, student.load_student(recipe, run / "adapter"))
+    gated = student.gated(recipe, search, lm) if recipe.answering.knowledge else None
+    prompt = student.prompt(recipe)
     sampling = Sampling(max_tokens=recipe.student.max_tokens)
     attempt = answer([question], lm, prompt, sampling, gated)[0]
     prepared = prepare([question], prompt, gated)[0]

@@ -1,4 +1,4 @@
-"""``nesy distill --dry-run``: the estimate as JSON and as a table."""
+"""``nesy distill``: several recipes in one go, and the estimate of ``--dry-run``."""
 
 from __future__ import annotations
 
@@ -10,12 +10,57 @@ from typing import Any
 from rich.table import Table
 
 from nesy import distill, estimate
+from nesy import recipe as recipes
 from nesy.asking import Settings
+from nesy.distill import Distilled
+from nesy.errors import InputError
 from nesy.estimate import Estimate, Range
+from nesy.progress import Progress
 from nesy.recipe import Recipe
 from nesy.runs import RECIPE, Run
 from nesy.spend import prices_file
 from nesy.types import Attempt
+
+
+def planned(
+    names: Sequence[str], overrides: Sequence[str], output_dir: Path | None
+) -> list[tuple[Recipe, Path]]:
+    """Return the recipes and their run folders, in the order in which they can share most.
+
+    Raises:
+        RecipeError: a recipe is unknown or wrong.
+        InputError: a recipe is named twice.
+    """
+    plan: dict[Path, Recipe] = {}
+    for name in names:
+        recipe = recipes.load(name, overrides)
+        folder = Path("runs") / f"{Path(name).stem}-{recipe.sha[:8]}"
+        if output_dir is not None:
+            folder = output_dir if len(names) == 1 else output_dir / Path(name).stem
+        if folder in plan:
+            raise InputError(f"--recipe names {Path(name).stem} twice")
+        plan[folder] = recipe
+    made = [(recipe, folder) for folder, recipe in plan.items()]
+    return sorted(made, key=lambda one: (not one[0].symbolic, not one[0].general))
+
+
+def distilled(
+    plan: Sequence[tuple[Recipe, Path]], kb: Path, progress: Progress, asking: Settings
+) -> list[Distilled]:
+    """Distil by each recipe; rationales, failures and knowledge come from the first like it.
+
+    Raises:
+        NesyError: as ``distill.distill``; the recipes that ended before are kept.
+    """
+    made: list[Distilled] = []
+    for number, (recipe, folder) in enumerate(plan):
+        before = [one for one in plan[:number] if distill.common(one[0]) == distill.common(recipe)]
+        same = [one for one in before if distill.decisive(one[0]) == distill.decisive(recipe)]
+        like = next((there for _, there in [*same, *before]), None)
+        if len(plan) > 1:
+            progress.say(f"recipe {recipe.name or folder.name} ({number + 1} of {len(plan)})")
+        made.append(distill.distill(recipe, folder, kb, progress, asking, like))
+    return made
 
 
 def estimated(recipe: Recipe, folder: Path, asking: Settings, sample: int) -> list[Estimate]:

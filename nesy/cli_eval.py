@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -103,7 +103,8 @@ def measure(asked: Asked, progress: Progress) -> Measured:
     recipe = _recipe(asked)
     loaded = _questions(asked)
     questions = [question for some in loaded for question in some.questions]
-    folder, prompt = _folder(asked, recipe), _prompt(asked)
+    asked = _by_recipe(asked, recipe)
+    folder, prompt = _folder(asked, recipe), _prompt(asked, recipe)
     pool = _pool(asked)
     examples = None if pool is None else _examples(asked, pool)
     searches = _searches(asked, recipe)
@@ -113,13 +114,14 @@ def measure(asked: Asked, progress: Progress) -> Measured:
         students: dict[Path | None, LM] = {}
         for name, cell in _cells(asked).items():
             if cell.adapter not in students:
-                students[cell.adapter] = CachedLM(
+                cached = CachedLM(
                     student.load_student(
                         recipe, cell.adapter, batch_size=asked.batch_size, base_url=asked.base_url
                     ),
                     Completions(),
                     reuse=asked.resume,
                 )
+                students[cell.adapter] = student.answering(recipe, cached)
             with progress.stage(name, len(questions), "questions") as advance:
                 made[name] = evaluate.evaluate(
                     questions,
@@ -133,7 +135,8 @@ def measure(asked: Asked, progress: Progress) -> Measured:
                     batch=_BATCH,
                     examples=examples,
                 )
-        told = [name for name, cell in _cells(asked).items() if cell.shown != "right entry"][-1]
+        last = "knowledge base" if asked.kb and recipe.answering.knowledge else "nothing"
+        told = [name for name, cell in _cells(asked).items() if cell.shown == last][-1]
         main = made[told]
         ablation = stats.ablation(made, evaluate.groups(questions)) if asked.ablate else None
         leaks = _contamination(asked, recipe, questions, main)
@@ -153,6 +156,7 @@ def measure(asked: Asked, progress: Progress) -> Measured:
             contamination=leaks,
             notes=remarks,
             kb=None if asked.kb is None else store.load(asked.kb).sha,
+            kb_entries=0 if asked.kb is None else len(store.load(asked.kb).entries),
         )
         run.write_json("report", report)
         run.write_manifest({"benchmark": asked.benchmark, "questions": len(questions)})
@@ -252,6 +256,7 @@ def shown_path(asked: Asked, question: str) -> str:
         InputError: no cell has answered it.
     """
     recipe = _recipe(asked)
+    asked = _by_recipe(asked, recipe)
     run = Run.open(_folder(asked, recipe))
     held = {q.id: q for q in run.read("questions", Question)}
     if question not in held:
@@ -262,6 +267,7 @@ def shown_path(asked: Asked, question: str) -> str:
     searches, known, pool = _searches(asked, recipe), _cells(asked), _pool(asked)
     examples = None if pool is None else _examples(asked, pool)
     parts = []
+    prompt = _prompt(asked, recipe)
     for cell in evaluate.cells(run):
         attempts = {a.question: a for a in evaluate.latest(run, cell)}
         if cell is None or cell not in known or question not in attempts:
@@ -271,7 +277,7 @@ def shown_path(asked: Asked, question: str) -> str:
             search = _gated(
                 recipe, known[cell], searches, student.load_student(recipe, known[cell].adapter)
             )
-        prepared = prepare([held[question]], _prompt(asked), search, examples)[0]
+        prepared = prepare([held[question]], prompt, search, examples)[0]
         parts.append(f"== {cell}\n{tables.path(attempts[question], held[question], prepared)}")
     return "\n\n".join(parts)
 
@@ -302,11 +308,18 @@ def _recipe(asked: Asked) -> Recipe:
     recipe = recipes.changed(recipe, *overrides)
     if asked.fewshot and recipe.knowledge.gate is not None:
         raise InputError("the gate is fitted without examples: leave --num-fewshot or --gate out")
+    if asked.fewshot and recipe.answer is not None:
+        raise InputError(f"recipe {recipe.name} answers in its own way: leave --num-fewshot out")
     return recipe
 
 
-def _prompt(asked: Asked) -> Prompt:
-    return prompts.load(fewshot.PROMPT if asked.fewshot else student.PROMPT)
+def _by_recipe(asked: Asked, recipe: Recipe) -> Asked:
+    """Leave the knowledge base out where the recipe answers without; an ablation shows both."""
+    return asked if recipe.answering.knowledge or asked.ablate else replace(asked, kb=None)
+
+
+def _prompt(asked: Asked, recipe: Recipe) -> Prompt:
+    return prompts.load(fewshot.PROMPT) if asked.fewshot else student.prompt(recipe)
 
 
 def _questions(asked: Asked) -> list[Loaded]:
@@ -421,7 +434,7 @@ def _contamination(
 
 def _settings(asked: Asked, recipe: Recipe) -> str:
     """What decides the questions and how they are answered, as the record's first file."""
-    prompt = _prompt(asked)
+    prompt = _prompt(asked, recipe)
     settings: dict[str, Any] = {
         "run": None if asked.run is None else str(asked.run),
         "model": recipe.student.model,
@@ -441,6 +454,10 @@ def _settings(asked: Asked, recipe: Recipe) -> str:
     }
     if recipe.knowledge.gate is not None:
         settings["gate"] = recipe.knowledge.gate
+    if recipe.answer is not None:
+        further = recipe.answer.prompts[1:]
+        settings["further_prompts"] = {name: prompts.load(name).sha for name in further}
+        settings["knowledge"] = recipe.answer.knowledge
     return json.dumps(settings, indent=2) + "\n"
 
 

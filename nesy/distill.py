@@ -7,6 +7,9 @@
 4. augmented distillation: every training question retrieves knowledge, and the student is
    trained on the views AD (with it), AP (answer only) and DC (without it).
 
+Another recipe trains on other views; without knowledge in any of them, 2 and 3 fall away. What
+the same questions, teacher and student give all recipes alike, a run takes over from another.
+
 Each stage appends its records as they come and is skipped once it has ended, so a distillation
 that was killed goes on where it stopped.
 """
@@ -14,6 +17,7 @@ that was killed goes on where it stopped.
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -22,15 +26,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from nesy import benchmarks, prompts, student, train, views
+from nesy import benchmarks, pretrained, prompts, rows, student, train, views
+from nesy import recipe as recipes
 from nesy.answer import answer
 from nesy.asking import Request, Settings, Teacher
 from nesy.errors import TrainingError
 from nesy.kb import extract, store
+from nesy.kb.compress import Compressor
 from nesy.kb.extract import Extraction
 from nesy.progress import Advance, Progress
-from nesy.recipe import Recipe
-from nesy.runs import Run
+from nesy.recipe import Recipe, View
+from nesy.runs import RECIPE, Run
 from nesy.scoring import grade
 from nesy.types import Attempt, Completion, Example, Question, Rationale, Sampling
 
@@ -61,9 +67,17 @@ class Distilled:
 
 
 def distill(
-    recipe: Recipe, folder: Path, kb: Path, progress: Progress, asking: Settings | None = None
+    recipe: Recipe,
+    folder: Path,
+    kb: Path,
+    progress: Progress,
+    asking: Settings | None = None,
+    like: Path | None = None,
 ) -> Distilled:
     """Run a distillation into ``folder``; its draft entries go to ``kb``.
+
+    ``like`` is the folder of a finished run, from which is taken over what does not depend on
+    how the two recipes differ: rationales, failures, knowledge.
 
     Raises:
         BudgetReached: the next request could pass the cap of ``asking``; all answers are kept.
@@ -73,6 +87,8 @@ def distill(
     """
     store.load(kb)  # a broken knowledge base is told before anything is spent
     with Run.create(folder, recipe.dump()) as run:
+        if like is not None and run.done("questions") is None:
+            _take_over(recipe, run, like)
         asking = asking or Settings()
         teacher = Teacher(recipe.teacher.model, run, asking)
 
@@ -82,15 +98,25 @@ def distill(
             first = _failures_first(recipe, run, questions, progress)
         rationales = _rationales(recipe, run, teacher, first, progress)
         lessons = _lessons(questions, rationales)
-        _undo_what_rests_on_fewer(run, teacher, len(lessons), progress)
-        stage1 = _train(recipe, run, "stage1", _general(recipe, lessons), None, progress)
-        failures = _failures(recipe, run, stage1, questions, progress)
-        extractions = _knowledge(recipe, run, teacher, questions, failures, kb, progress)
+        _undo_what_rests_on_fewer(recipe, run, teacher, len(lessons), progress)
+        general = _general(lessons)
+        stage1: Path | None = None
+        failures: list[Attempt] = []
+        extractions: list[Extraction] = []
+        if recipe.general:
+            epochs = recipe.train.general_epochs
+            stage1 = _train(recipe, run, "stage1", general, None, epochs, progress)
+        if recipe.symbolic and stage1 is not None:
+            failures = _failures(recipe, run, stage1, questions, progress)
+            extractions = _knowledge(recipe, run, teacher, questions, failures, kb, progress)
         adapter = folder / "adapter"
         if run.done("adapter") is None or not (adapter / train.REPORT).is_file():
             augmented = _augmented(recipe, run, kb, questions, lessons, progress)
-            init = stage1 if recipe.train.init == "stage1" else None
-            _train(recipe, run, "adapter", augmented, init, progress)
+            before = stage1 if recipe.train.init == "stage1" else None
+            for (name, examples), epochs in zip(
+                augmented.items(), _epochs(recipe, general, augmented), strict=True
+            ):
+                before = _train(recipe, run, name, examples, before, epochs, progress)
 
         done = Distilled(
             run=folder,
@@ -107,6 +133,54 @@ def distill(
         )
         run.write_manifest(_manifest(recipe, run, done))
         return done
+
+
+def common(recipe: Recipe) -> dict[str, Any]:
+    """Return what decides rationales, failures and knowledge of a recipe."""
+    plain = recipe.model_dump(mode="json")
+    decisive = {name: plain[name] for name in ("data", "teacher", "student")}
+    after = ("augmented_epochs", "init")
+    decisive["train"] = {k: v for k, v in plain["train"].items() if k not in after}
+    decisive["pack"] = plain["knowledge"]["pack"]
+    return decisive
+
+
+def decisive(recipe: Recipe) -> dict[str, Any]:
+    """Return what decides the student: all of a recipe but how it answers."""
+    plain = recipe.model_dump(mode="json", exclude={"description", "name", "answer"})
+    del plain["knowledge"]["gate"]
+    return plain
+
+
+def _take_over(recipe: Recipe, run: Run, like: Path) -> None:
+    """Copy the stages of another run that this one would repeat as they are.
+
+    Raises:
+        InputError: there is no run.
+    """
+    other = Run.open(like)
+    theirs = recipes.parse((like / RECIPE).read_text("utf-8"), str(like / RECIPE))
+    if common(theirs) != common(recipe):
+        return
+    files = ["rationales.jsonl", "failed.jsonl"]
+    stages = ["rationales"]
+    if recipe.general and theirs.general:
+        shutil.copytree(like / "stage1", run.folder / "stage1", dirs_exist_ok=True)
+        files.append("preflight-stage1.json")
+        stages.append("stage1")
+    if recipe.symbolic and theirs.symbolic:
+        files += ["mining.jsonl", "knowledge.jsonl"]
+        stages += ["mining", "entries"]
+    if decisive(theirs) == decisive(recipe):
+        for phase in _phases(recipe):
+            shutil.copytree(like / phase, run.folder / phase, dirs_exist_ok=True)
+            files += [f"preflight-{phase}.json", f"{_examples_of(phase)}.jsonl"]
+        stages += ["retrieval", *_phases(recipe)]
+    for name in files:
+        if (like / name).is_file():
+            shutil.copyfile(like / name, run.folder / name)
+    for stage in stages:
+        run.finish(stage, **(other.done(stage) or {}))
 
 
 def _questions(recipe: Recipe, run: Run, progress: Progress) -> list[Question]:
@@ -199,15 +273,18 @@ def _batches(answers: Iterable[tuple[Request, Completion]]) -> Iterator[list[Any
         yield some
 
 
-def _undo_what_rests_on_fewer(run: Run, teacher: Teacher, lessons: int, progress: Progress) -> None:
+def _undo_what_rests_on_fewer(
+    recipe: Recipe, run: Run, teacher: Teacher, lessons: int, progress: Progress
+) -> None:
     """Make a student anew that was trained before failed requests were answered."""
+    phases = _phases(recipe)
     trained_on = (run.done("stage1") or {}).get("examples", lessons)
     if teacher.retried or trained_on != lessons:
         progress.say("requests that had failed are answered: the student is trained anew")
         run.undo(
-            ("stage1", "mining", "entries", "retrieval", "adapter"),
-            folders=("stage1", "adapter"),
-            records=("mining", "knowledge", "augmented"),
+            ("stage1", "mining", "entries", "retrieval", *phases),
+            folders=("stage1", *phases),
+            records=("mining", "knowledge", *map(_examples_of, phases)),
         )
 
 
@@ -243,11 +320,43 @@ def _lessons(questions: Sequence[Question], rationales: Sequence[Rationale]) -> 
     ]
 
 
-def _general(recipe: Recipe, lessons: Sequence[views.Lesson]) -> list[Example]:
-    made = views.examples(lessons, views.recipe({"std-cot": 1.0}))
+def _general(lessons: Sequence[views.Lesson]) -> list[Example]:
+    made = views.examples(lessons, {"std-cot": View()})
     if not made:
         raise TrainingError("no rationale was kept, so there is nothing to train the student on")
     return made
+
+
+def _phases(recipe: Recipe) -> list[str]:
+    """The names of the trainings after the general one; the last makes the adapter."""
+    return [*(f"phase{number}" for number in range(1, len(recipe.shrink or (1.0,)))), "adapter"]
+
+
+def _examples_of(phase: str) -> str:
+    """The name of the records that hold the examples of a training."""
+    return "augmented" if phase == "adapter" else f"augmented-{phase}"
+
+
+def _epochs(
+    recipe: Recipe, general: Sequence[Example], augmented: Mapping[str, Sequence[Example]]
+) -> list[float]:
+    """How often each training after the general one reads its examples, to meet the budget."""
+    if recipe.budget is None:
+        return [recipe.train.augmented_epochs] * len(augmented)
+    base, longest = recipe.student.model, recipe.train.max_length
+    tokenizer = pretrained.load_tokenizer(pretrained.locate(base))
+    tokens = [
+        rows.inspect(tokenizer, rows.tokenize(tokenizer, some), longest).tokens
+        for some in (general, *augmented.values())
+    ]
+    unit = tokens[0] * recipe.train.general_epochs
+    left = unit * (recipe.budget - (recipe.train.init == "stage1"))
+    if left <= 0:
+        raise TrainingError(
+            f"budget: {recipe.budget:g} general distillations are spent by the first one; give "
+            "more, or set train.init to base"
+        )
+    return [left / len(augmented) / count for count in tokens[1:]]
 
 
 def _train(
@@ -256,10 +365,10 @@ def _train(
     name: str,
     examples: Sequence[Example],
     init: Path | None,
+    epochs: float,
     progress: Progress,
 ) -> Path:
     """Train an adapter into ``<run>/<name>``."""
-    epochs = recipe.train.general_epochs if name == "stage1" else recipe.train.augmented_epochs
     settings = train.Settings(
         rank=recipe.train.rank,
         alpha=recipe.train.alpha,
@@ -276,6 +385,8 @@ def _train(
         device=recipe.student.device,
     )
     folder = run.folder / name
+    if name != "stage1":
+        examples = _balanced(recipe, examples)
     checked = train.preflight(recipe.student.model, examples, settings)
     run.write_json(f"preflight-{name}", asdict(checked))
     progress.say(
@@ -298,6 +409,15 @@ def _train(
     )
     run.finish(name, examples=checked.examples, tokens=report.tokens, last_loss=report.last_loss)
     return folder
+
+
+def _balanced(recipe: Recipe, examples: Sequence[Example]) -> Sequence[Example]:
+    """Give the examples the weights of the recipe's views, if it has any."""
+    if all(view.weight is None for view in recipe.views.values()):
+        return examples
+    tokenizer = pretrained.load_tokenizer(pretrained.locate(recipe.student.model))
+    tokens = rows.tokenize(tokenizer, examples)
+    return views.balanced(examples, rows.trained(tokens, recipe.train.max_length), recipe.views)
 
 
 def _failures(
@@ -425,30 +545,68 @@ def _augmented(
     questions: Sequence[Question],
     lessons: Sequence[views.Lesson],
     progress: Progress,
-) -> list[Example]:
-    """Render the training questions in the views, each with the knowledge that it retrieves.
+) -> dict[str, list[Example]]:
+    """Render the training questions in the views, by training, each with what it retrieves.
 
     The examples are recorded: knowledge that is edited later does not change what a training
     that was interrupted goes on with.
     """
+    phases = _phases(recipe)
     if run.done("retrieval") is not None:
-        return run.read("augmented", Example)
+        return {phase: run.read(_examples_of(phase), Example) for phase in phases}
+    found: dict[str, Any] = {}
+    if recipe.symbolic:
+        lessons, found = _shown(recipe, kb, questions, lessons, progress)
+    made = {}
+    for phase, share in zip(phases, recipe.shrink or (1.0,), strict=True):
+        shown = lessons if share == 1 else _shrunk(kb, lessons, share)
+        made[phase] = views.examples(shown, recipe.views, seed=recipe.train.seed)
+        (run.folder / f"{_examples_of(phase)}.jsonl").unlink(missing_ok=True)
+        run.append(_examples_of(phase), made[phase])
+    run.finish("retrieval", questions=len(found), with_knowledge=sum(map(bool, found.values())))
+    return made
+
+
+def _shown(
+    recipe: Recipe,
+    kb: Path,
+    questions: Sequence[Question],
+    lessons: Sequence[views.Lesson],
+    progress: Progress,
+) -> tuple[list[views.Lesson], dict[str, Any]]:
+    """Give the lessons what they retrieve; also return what each question retrieves."""
     search = student.load_search(recipe, kb, own=False)
     asked = {lesson.question for lesson in lessons}
     retrieving = [question for question in questions if question.id in asked]
     found = dict(zip((q.id for q in retrieving), search(retrieving), strict=True))
     shown = sum(bool(some) for some in found.values())
     progress.say(f"retrieval: {shown:,} of {len(found):,} training questions are given knowledge")
-    shown_with = [
-        replace(lesson, entries=tuple(one.entry for one in found[lesson.question]))
-        for lesson in lessons
+    by_rationale: Sequence[Sequence[Any]] = [()] * len(lessons)
+    if any(view.knowledge == "rationale" for view in recipe.views.values()):
+        by_id = {question.id: question for question in retrieving}
+        by_rationale = search([replace(by_id[o.question], text=o.rationale) for o in lessons])
+    return [
+        replace(
+            lesson,
+            entries=tuple(one.entry for one in found[lesson.question]),
+            by_rationale=tuple(one.entry for one in some),
+        )
+        for lesson, some in zip(lessons, by_rationale, strict=True)
+    ], found
+
+
+def _shrunk(kb: Path, lessons: Sequence[views.Lesson], share: float) -> list[views.Lesson]:
+    """Show the lessons a share of the words of their knowledge."""
+    compressor = Compressor(store.load(kb).entries.values())
+
+    def short(entries: Sequence[Any]) -> tuple[Any, ...]:
+        kept = (compressor.share(entry, share) for entry in entries)
+        return tuple(entry for entry in kept if entry is not None)
+
+    return [
+        replace(one, entries=short(one.entries), by_rationale=short(one.by_rationale))
+        for one in lessons
     ]
-    shares = recipe.views.model_dump()
-    made = views.examples(shown_with, views.recipe({}, shares), seed=recipe.train.seed)
-    (run.folder / "augmented.jsonl").unlink(missing_ok=True)
-    run.append("augmented", made)
-    run.finish("retrieval", questions=len(found), with_knowledge=shown)
-    return made
 
 
 def _shortened(text: str) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nesy import distill, models, pretrained, prompts, resources, student
+from nesy import distill, models, pretrained, resources, student
 from nesy import recipe as recipes
 from nesy.errors import InputError, ModelError
 from nesy.recipe import Recipe
@@ -203,7 +203,7 @@ def _recipe(run: Path) -> Recipe:
 
 def _answers(lm: LM, recipe: Recipe, questions: Sequence[Question]) -> list[str | None]:
     """What a student answers, greedily and without knowledge."""
-    prompt = prompts.load(student.PROMPT)
+    prompt = student.prompt(recipe)
     asked = [prompt.render(question=question.text, entries=()) for question in questions]
     made = lm.generate(asked, Sampling(max_tokens=recipe.student.max_tokens))
     return [grade(c, question).answer for c, question in zip(made, questions, strict=True)]

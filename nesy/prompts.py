@@ -103,6 +103,15 @@ def load(name: str) -> Prompt:
     )
 
 
+def following(messages: Messages, written: str, prompt: Prompt) -> Messages:
+    """Return the messages of a further pass: what was asked, what was written, what comes next.
+
+    Raises:
+        PromptError: the further prompt uses a variable; all that it needs stands before it.
+    """
+    return (*messages, Message("assistant", written.strip()), *prompt.render())
+
+
 def _compile(where: str, source: Any) -> jinja2.Template:
     if not isinstance(source, str):
         raise PromptError(f"{where}: a template must be text, not {type(source).__name__}")

@@ -1,15 +1,26 @@
-"""A recipe: one YAML file that says everything a distillation does, checked and frozen."""
+"""A recipe: one YAML file that says everything a distillation does, checked and frozen.
+
+A recipe with ``base: <other>`` takes from that one what it does not say itself, so that a file
+holds a method and nothing else.
+"""
 
 from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_serializer,
+    field_validator,
+)
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -91,18 +102,51 @@ class Knowledge(Section):
     gate: float | None = Field(None, ge=0, le=1)
 
 
-class Views(Section):
-    """Share of the training questions that appear under each view of the augmented training."""
+class View(Section):
+    """One kind of training example: an input, a target, and how much it counts.
 
-    AD: float = Field(1.0, ge=0, le=1)
-    AP: float = Field(1.0, ge=0, le=1)
-    DC: float = Field(1.0, ge=0, le=1)
+    ``prompts`` are files of ``prompts/``: the messages of all of them, with what the student
+    writes in between, are the input, and the ``target`` of the last is the target. The input
+    shows no knowledge, or what the question or its rationale retrieves; with ``required`` a
+    question that retrieves none is left out. ``share`` is the part of the questions that are
+    shown so. ``weight`` is that of the view's mean loss beside the others'; without it every
+    trained token counts alike.
+    """
+
+    prompts: tuple[str, ...] = Field(("student",), min_length=1)
+    knowledge: Literal["none", "question", "rationale"] = "none"
+    required: bool = False
+    share: float = Field(1.0, ge=0, le=1)
+    weight: float | None = Field(None, gt=0)
+
+
+NESYCD: Mapping[str, View] = {
+    "AD": View(knowledge="question", required=True),  # (x, k) -> r, y
+    "AP": View(prompts=("student-answer",), knowledge="question"),  # x[, k] -> y
+    "DC": View(),  # x -> r, y
+}
+"""The views of NesyCD (augmented distillation), which a recipe may name by their share alone."""
+
+
+class Answering(Section):
+    """How the distilled student answers.
+
+    ``prompts`` are asked in turn: each later one follows what the student wrote to those before
+    it. Without ``knowledge`` nothing is retrieved.
+    """
+
+    prompts: tuple[str, ...] = Field(("student",), min_length=1)
+    knowledge: bool = True
 
 
 class Settings(Section):
-    """What a recipe of any kind can: it has a description, a hash, and is written as YAML."""
+    """What a recipe of any kind can: it has a description, a hash, and is written as YAML.
+
+    ``name`` is the file's, of a recipe that has a base.
+    """
 
     description: str = ""
+    name: str | None = None
 
     @property
     def sha(self) -> str:
@@ -110,24 +154,91 @@ class Settings(Section):
         return hashlib.sha256(self.dump().encode()).hexdigest()
 
     def dump(self) -> str:
-        """The resolved recipe as YAML text."""
+        """The resolved recipe as YAML text.
+
+        A section that is off is left out, so that one which is new changes no older recipe.
+        """
+        plain = self.model_dump(mode="json")
         out = StringIO()
         yaml = YAML(typ="safe", pure=True)
         yaml.default_flow_style = False
         yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-        yaml.dump(self.model_dump(mode="json"), out)
+        yaml.dump({key: value for key, value in plain.items() if value is not None}, out)
         return out.getvalue()
 
 
 class Recipe(Settings):
-    """The whole of a distillation. ``null`` is off; units and directions stand in the YAML."""
+    """The whole of a distillation. ``null`` is off; units and directions stand in the YAML.
+
+    ``views`` are what the student is trained on last. ``budget`` is how many tokens all of its
+    trainings read together, counted in general distillations (the rationales, as questions and
+    rationales, ``train.general_epochs`` times); without it the epochs stand as they are.
+    ``shrink`` trains in several stages, each of which shows that share of the knowledge.
+    """
 
     data: Data
     teacher: Teacher
     student: Student
     train: Training = Training()
     knowledge: Knowledge = Knowledge()
-    views: Views = Views()
+    views: dict[str, View] = Field(default_factory=lambda: dict(NESYCD))
+    answer: Answering | None = None
+    budget: float | None = Field(None, gt=0)
+    shrink: tuple[float, ...] | None = Field(None, min_length=1)
+
+    @field_validator("views", mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:
+        """Put a view in the place of its share, where it is one of NesyCD's."""
+        if not isinstance(given, dict):
+            return given
+        return {
+            name: {**NESYCD[name].model_dump(), "share": view}
+            if name in NESYCD and not isinstance(view, dict | View)
+            else view
+            for name, view in given.items()
+        }
+
+    @field_validator("views")
+    @classmethod
+    def _trains(cls, views: dict[str, View]) -> dict[str, View]:
+        used = [view for view in views.values() if view.share > 0]
+        if not used:
+            raise ValueError("no view has a share, so nothing can be trained")
+        if len({view.weight is None for view in used}) > 1:
+            raise ValueError("give every view a weight, or none")
+        return views
+
+    @field_validator("shrink")
+    @classmethod
+    def _shares(cls, shrink: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if shrink is not None and not all(0 <= share <= 1 for share in shrink):
+            raise ValueError("a share is 0 to 1")
+        return shrink
+
+    @field_serializer("views")
+    def _shortly(self, views: dict[str, View]) -> dict[str, Any]:
+        return {
+            name: view.share
+            if name in NESYCD and view == NESYCD[name].model_copy(update={"share": view.share})
+            else view.model_dump(mode="json")
+            for name, view in views.items()
+        }
+
+    @property
+    def answering(self) -> Answering:
+        """How the student answers; by default in one go, with the knowledge that is found."""
+        return self.answer or Answering()
+
+    @property
+    def symbolic(self) -> bool:
+        """Whether some view shows knowledge, so that there must be a knowledge base."""
+        return any(view.knowledge != "none" and view.share > 0 for view in self.views.values())
+
+    @property
+    def general(self) -> bool:
+        """Whether a first student is trained: to start from, or to fail and so make knowledge."""
+        return self.symbolic or self.train.init == "stage1"
 
 
 Kind = TypeVar("Kind", bound=Settings)
@@ -156,12 +267,34 @@ def read(kind: type[Kind], folder: str, name: str, overrides: Sequence[str] = ()
     if not isinstance(document, dict):
         raise RecipeError(f"{where}:1: a recipe is a mapping of sections")
     for override in overrides:
-        _apply(document, override)
+        if override.startswith("base="):
+            _apply(document, override)
+    if "base" in document:
+        document = _over_base(kind, folder, document, path)
+    for override in overrides:
+        if not override.startswith("base="):
+            _apply(document, override)
     try:
         return kind.model_validate(document)
     except ValidationError as error:
         lines = [_explain(kind, where, path, overrides, problem) for problem in error.errors()]
         raise RecipeError("\n".join(lines)) from error
+
+
+def _over_base(
+    kind: type[Kind], folder: str, document: dict[str, Any], path: Path
+) -> dict[str, Any]:
+    """Lay a method over its base: section by section, but its views replace those of the base."""
+    given = {key: value for key, value in document.items() if key != "base"}
+    under = read(kind, folder, str(document["base"]))
+    if under.name is not None:
+        place = f"{resources.shown(path)}:{_line_of(path, ['base'])}"
+        raise RecipeError(f"{place}: base: {under.name} has a base itself; name that one")
+    merged = under.model_dump(mode="json")
+    for key, value in given.items():
+        section = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = {**merged[key], **value} if section and key != "views" else value
+    return {**merged, "name": path.stem}
 
 
 def parse(text: str, where: str) -> Recipe:
@@ -228,7 +361,7 @@ def _explain(
     if problem["type"] == "extra_forbidden":
         model: Any = kind
         for part in location[:-1]:
-            model = model.model_fields[part].annotation
+            model = _under(model, part)
         known = list(model.model_fields)
         close = difflib.get_close_matches(location[-1], known, n=1)
         text = (
@@ -240,6 +373,15 @@ def _explain(
     if asked is not None:
         return f"--set {asked}: {name}: {text}"
     return f"{where}: {name}: {text}" if path is None else _in_file(where, path, location, text)
+
+
+def _under(held: Any, key: str) -> Any:
+    """What may stand under a key of a section, or of a mapping: a section if it can be one."""
+    fields = getattr(held, "model_fields", None)
+    inner = get_args(held)[1] if fields is None else fields[key].annotation
+    if get_origin(inner) is dict:
+        return inner
+    return next((one for one in get_args(inner) if hasattr(one, "model_fields")), inner)
 
 
 def _overrides(override: str, location: list[str]) -> bool:

@@ -72,24 +72,29 @@ def tokenize(tokenizer: Any, examples: Sequence[Example]) -> list[Tokens]:
     ]
 
 
+def trained(tokens: Sequence[Tokens], longest: int) -> list[int]:
+    """Return how many tokens of each row are learned when it is cut to ``longest``."""
+    return [max(0, min(len(t.prompt) + len(t.target), longest) - len(t.prompt)) for t in tokens]
+
+
 def inspect(tokenizer: Any, tokens: Sequence[Tokens], longest: int) -> Preflight:
     if not tokens:
         raise TrainingError("there are no examples to train on; were all rationales dropped?")
     sizes = [(len(t.prompt), len(t.target)) for t in tokens]
-    trained = [max(0, min(p + t, longest) - p) for p, t in sizes]
-    untrained = sum(count == 0 for count in trained) / len(tokens)
+    counts = trained(tokens, longest)
+    untrained = sum(count == 0 for count in counts) / len(tokens)
     truncated = sum(p + t > longest for p, t in sizes) / len(tokens)
-    if not any(trained):
+    if not any(counts):
         raise TrainingError(
             f"none of the {len(tokens)} examples has a token to learn ({truncated:.0%} are longer "
             f"than train.max_length = {longest}); raise it or look at the prompt's target"
         )
-    shown = next(t for t, count in zip(tokens, trained, strict=True) if count)
+    shown = next(t for t, count in zip(tokens, counts, strict=True) if count)
     target = shown.target[: longest - len(shown.prompt)]
     return Preflight(
         examples=len(tokens),
         tokens=sum(min(p + t, longest) for p, t in sizes),
-        target_tokens=sum(trained),
+        target_tokens=sum(counts),
         truncated=truncated,
         untrained=untrained,
         shown=f"{tokenizer.decode(shown.prompt)}⟦{tokenizer.decode(target)}⟧",

@@ -20,8 +20,8 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from nesy import prompts, resources, student
 from nesy import recipe as recipes
+from nesy import resources, student
 from nesy.answer import Prepared, Search, attempt, prepare
 from nesy.errors import InputError, NesyError
 from nesy.kb import store
@@ -95,13 +95,13 @@ def load(run: Path, kb: Path | None) -> System:
         raise InputError(f"{resources.shown(run)}: no run here, it has no {RECIPE}")
     recipe = recipes.parse(path.read_text("utf-8"), resources.shown(path))
     search = None
-    if kb is not None:
+    if kb is not None and recipe.answering.knowledge:
         store.load(kb)
         search = student.load_search(recipe, kb)
     return System(
         name=run.resolve().name,
-        lm=student.load_student(recipe, run / "adapter"),
-        prompt=prompts.load(student.PROMPT),
+        lm=student.answering(recipe, student.load_student(recipe, run / "adapter")),
+        prompt=student.prompt(recipe),
         search=search,
         max_tokens=recipe.student.max_tokens,
     )

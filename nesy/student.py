@@ -12,10 +12,13 @@ from nesy.kb.gate import GatedSearch
 from nesy.kb.index import Index
 from nesy.kb.rerank import load_reranker
 from nesy.kb.search import IndexSearch, Searching
+from nesy.models.chained import Chained
+from nesy.prompts import Prompt
 from nesy.recipe import Recipe
 from nesy.types import LM, Question
 
 PROMPT = "student"
+"""What the student of the general distillation is asked, which fails and so makes knowledge."""
 
 
 def load_student(
@@ -42,6 +45,25 @@ def load_student(
         batch_size=batch_size,
         base_url=base_url,
     )
+
+
+def prompt(recipe: Recipe) -> Prompt:
+    """Return what a question is put into, by the recipe; further passes are ``answering``'s.
+
+    Raises:
+        PromptError: no such prompt, or the file is wrong.
+    """
+    return prompts.load(recipe.answering.prompts[0])
+
+
+def answering(recipe: Recipe, lm: LM) -> LM:
+    """Return the model as the recipe has it answer: in one pass, or in several.
+
+    Raises:
+        PromptError: a prompt is missing or wrong.
+    """
+    further = [prompts.load(name) for name in recipe.answering.prompts[1:]]
+    return Chained(lm, further) if further else lm
 
 
 def load_index(recipe: Recipe, kb: Path) -> Index:
@@ -114,5 +136,6 @@ def gated(recipe: Recipe, search: Searching, lm: LM) -> Searching:
     """
     if recipe.knowledge.gate is None:
         return search
-    lm = lm.lm if isinstance(lm, CachedLM) else lm
-    return GatedSearch(search, lm, prompts.load(PROMPT), recipe.knowledge.gate)
+    while isinstance(lm, CachedLM | Chained):
+        lm = lm.lm
+    return GatedSearch(search, lm, prompt(recipe), recipe.knowledge.gate)

@@ -59,6 +59,12 @@ def test_a_recipe_of_the_working_directory_replaces_the_builtin_one(here: Path) 
         ("train:\n  alpha: 2\n  rank: four\n", "mine.yaml:11: train.rank", "valid integer"),
         ("knowledge:\n  mode: best\n", "mine.yaml:10: knowledge.mode", "'bm25'"),
         ("views: {AD: 2}\n", "mine.yaml:9: views.AD", "less than or equal to 1"),
+        ("views:\n  DX: 0.5\n", "mine.yaml:10: views.DX", "valid dictionary"),
+        ("views:\n  my: {prompt: a}\n", "mine.yaml:10: views.my.prompt", "mean prompts?"),
+        ("views:\n  AD: 0\n", "mine.yaml:9: views", "nothing can be trained"),
+        ("views:\n  AD: 1\n  my: {weight: 1}\n", "mine.yaml:9: views", "a weight, or none"),
+        ("answer: {promts: [student]}\n", "mine.yaml:9: answer.promts", "did you mean prompts?"),
+        ("shrink: [1, 2]\n", "mine.yaml:9: shrink", "a share is 0 to 1"),
     ],
 )
 def test_a_wrong_key_or_value_is_told_with_its_line(
@@ -175,3 +181,112 @@ def test_changed_leaves_the_recipe_alone() -> None:
     assert isinstance(other, Recipe)
     with pytest.raises(RecipeError, match=r"student\.calculator"):
         recipes.changed(base, "student.calculator=abacus")
+
+
+def test_a_recipe_keeps_its_identity() -> None:
+    """What is added to recipes may not change those that do without it: their runs go on."""
+    assert (
+        recipes.parse(SMALL, "mine.yaml").dump()
+        == """\
+description: ''
+data:
+  benchmark: synth-gsm
+  tasks: null
+  per_family: null
+  per_fact: null
+  extra_benchmark: null
+  extra_per_family: null
+  limit: 10
+  seed: 0
+teacher:
+  model: solver
+  rationale_prompt: teacher-rationale
+  knowledge_prompt: teacher-knowledge
+  samples: 1
+  temperature: 0.8
+  max_tokens: 2048
+  knowledge_max_tokens: 1024
+  target_visible: true
+student:
+  model: tiny
+  max_tokens: 320
+  calculator: off
+  device: auto
+  dtype: auto
+train:
+  rank: 32
+  alpha: 64.0
+  dropout: 0.0
+  embeddings: false
+  learning_rate: 0.0002
+  general_epochs: 3.0
+  augmented_epochs: 3.0
+  batch_size: 32
+  batch_tokens: 4096
+  warmup: 0.1
+  max_length: 4096
+  gradient_checkpointing: false
+  init: stage1
+  seed: 0
+knowledge:
+  pack: distilled
+  encoder: sentence-transformers/all-MiniLM-L6-v2
+  mode: hybrid
+  key: all
+  k: 1
+  min_score: null
+  rerank: null
+  gate: null
+views:
+  AD: 1.0
+  AP: 1.0
+  DC: 1.0
+"""
+    )
+
+
+METHOD = """\
+base: embedded
+budget: 3
+train: {init: base}
+views:
+  mine: {prompts: [student-answer], knowledge: question}
+answer: {knowledge: false}
+"""
+
+
+def test_a_method_takes_the_rest_from_its_base(here: Path) -> None:
+    base, made = recipes.load("embedded"), recipes.load(write(here, METHOD))
+    assert (base.name, made.name) == (None, "mine")
+    assert (made.data, made.teacher, made.student) == (base.data, base.teacher, base.student)
+    assert made.train == base.train.model_copy(update={"init": "base"})
+    assert list(made.views) == ["mine"]
+    assert made.answering.prompts == ("student",)
+    assert not made.answering.knowledge
+    assert (made.symbolic, made.general) == (True, True)
+    assert recipes.parse(made.dump(), "recipe.yaml") == made
+    other = recipes.load(write(here, METHOD), ["base=hub", "train.rank=4", "views.mine.share=0.5"])
+    assert other.student == recipes.load("hub").student
+    assert (other.train.rank, other.train.init, other.views["mine"].share) == (4, "base", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("base: embeded\n", "did you mean embedded"),
+        ("budget: 2\nbase: std-cot\n", "mine.yaml:2: base: std-cot has a base itself"),
+        ("base: embedded\ntrain:\n  rnak: 3\n", "mine.yaml:3: train.rnak: unknown key"),
+        ("base: embedded\nbudget: 0\n", "mine.yaml:2: budget: "),
+    ],
+)
+def test_a_wrong_method_is_told(here: Path, text: str, said: str) -> None:
+    with pytest.raises(InputError) as error:
+        recipes.load(write(here, text))
+    assert said in str(error.value)
+
+
+def test_a_wrong_base_is_told_with_its_own_place(here: Path) -> None:
+    (here / "recipes").mkdir()
+    write(here / "recipes", SMALL + "budgte: 3\n", "under")
+    with pytest.raises(RecipeError, match=r"^recipes/under\.yaml:9: budgte: unknown key"):
+        recipes.load(write(here, "base: under\n"))

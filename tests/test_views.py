@@ -5,22 +5,24 @@ from __future__ import annotations
 import pytest
 
 from nesy import views
-from nesy.errors import RecipeError
+from nesy.errors import PromptError
 from nesy.prompts import load
+from nesy.recipe import NESYCD, View
+from nesy.types import Message
 
 ENTRY = {"lesson": "Convert first.", "facts": ["A baker's dozen is 13 items."]}
-WITH = views.Lesson("q/1", "Two baker's dozens?", "2 * 13 = 26.", "26", (ENTRY,))
+OTHER = {"lesson": "Count twice.", "facts": ["A score is 20 items."]}
+WITH = views.Lesson("q/1", "Two baker's dozens?", "2 * 13 = 26.", "26", (ENTRY,), (OTHER,))
 BARE = views.Lesson("q/2", "Two dozens?", "2 * 12 = 24.", "24")
 
 
 def test_nesycd_views() -> None:
-    made = views.examples([WITH], views.recipe({"AD": 1, "AP": 0.5, "DC": 2}))
-    assert [(e.view, e.weight, e.question) for e in made] == [
+    ad, ap, dc = views.examples([WITH], NESYCD)
+    assert [(e.view, e.weight, e.question) for e in (ad, ap, dc)] == [
         ("AD", 1.0, "q/1"),
-        ("AP", 0.5, "q/1"),
-        ("DC", 2.0, "q/1"),
+        ("AP", 1.0, "q/1"),
+        ("DC", 1.0, "q/1"),
     ]
-    ad, ap, dc = made
     assert ad.messages == load("student").render(question=WITH.text, entries=[ENTRY])
     assert "13 items" in ad.messages[-1].content and "13 items" in ap.messages[-1].content
     assert "Knowledge" not in dc.messages[-1].content
@@ -29,22 +31,40 @@ def test_nesycd_views() -> None:
 
 
 def test_without_entries_only_the_main_view_is_dropped() -> None:
-    made = views.examples([BARE], views.recipe({"AD": 1, "AP": 1, "DC": 1, "kard": 1}))
+    made = views.examples([BARE], {**NESYCD, "kard": View(knowledge="rationale")})
     assert [e.view for e in made] == ["AP", "DC", "kard"]
     assert made[1].messages == made[2].messages
 
 
-def test_plain_recipes() -> None:
-    cot = views.examples([WITH], views.recipe({"std-cot": 1}))
-    short = views.examples([WITH], views.recipe({"answer-only": 1, "std-cot": 0}))
-    assert cot[0].messages == load("student").render(question=WITH.text, entries=())
-    assert short[0].messages == load("student-answer").render(question=WITH.text, entries=())
-    assert len(cot) == len(short) == 1
+def test_a_rationale_retrieves_for_itself() -> None:
+    (made,) = views.examples([WITH], {"kard": View(knowledge="rationale")})
+    assert "A score is 20" in made.messages[-1].content
+    assert "13 items" not in made.messages[-1].content
+
+
+def test_a_view_in_two_passes_goes_on_from_what_is_written_in_the_first() -> None:
+    chain = View(prompts=("student-steps", "student-conclude"))
+    (first,) = views.examples([WITH], {"one": View(prompts=("student-steps",))})
+    (both,) = views.examples([WITH], {"two": chain})
+    assert first.target == " 2 * 13 = 26."
+    assert both.messages[: len(first.messages)] == first.messages
+    assert both.messages[len(first.messages)] == Message("assistant", "2 * 13 = 26.")
+    assert both.messages[len(first.messages) + 1 :] == load("student-conclude").render()
+    assert both.target == " So the answer is 26."
+
+
+def test_a_further_pass_has_nothing_to_fill_in() -> None:
+    with pytest.raises(PromptError, match="prompt student: 'entries' is undefined"):
+        views.examples([WITH], {"two": View(prompts=("student-steps", "student"))})
 
 
 def test_a_share_is_drawn_by_question_and_seed() -> None:
     lessons = [views.Lesson(f"q/{i}", "Two dozens?", "2 * 12 = 24.", "24") for i in range(400)]
-    chosen = views.recipe({}, shares={"AP": 0.25, "DC": 1.0, "AD": 0.0})
+    chosen = {
+        "AP": NESYCD["AP"].model_copy(update={"share": 0.25}),
+        "DC": NESYCD["DC"],
+        "AD": View(share=0.0),
+    }
     made = views.examples(lessons, chosen)
     short = [e.question for e in made if e.view == "AP"]
     assert len(made) - len(short) == 400
@@ -56,27 +76,15 @@ def test_a_share_is_drawn_by_question_and_seed() -> None:
     assert [e.question for e in other if e.view == "AP"] != short
 
 
-def test_every_view_renders() -> None:
-    made = views.examples([WITH], views.recipe(dict.fromkeys(views.VIEWS, 1.0)))
-    assert {e.view for e in made} == set(views.VIEWS)
-    assert all(e.target.endswith("So the answer is 26.") for e in made)
-
-
-@pytest.mark.parametrize(
-    ("weights", "message"),
-    [
-        ({"std-cto": 1.0}, "did you mean std-cot"),
-        ({"DC": -1.0}, "weight of DC is -1"),
-        ({"DC": float("nan")}, "weight of DC is nan"),
-        ({"DC": 0.0}, "nothing can be trained"),
-        ({}, "nothing can be trained"),
-    ],
-)
-def test_wrong_recipes(weights: dict[str, float], message: str) -> None:
-    with pytest.raises(RecipeError, match=message):
-        views.recipe(weights)
-
-
-def test_wrong_share() -> None:
-    with pytest.raises(RecipeError, match="share of AP is 25"):
-        views.recipe({"AP": 1.0}, shares={"AP": 25})
+def test_weights_are_those_of_the_views_mean_losses() -> None:
+    chosen = {"long": View(weight=0.75), "short": View(prompts=("student-answer",), weight=0.25)}
+    made = views.examples([WITH, BARE], chosen)
+    tokens = [30, 5, 50, 3]
+    weighed = views.balanced(made, tokens, chosen)
+    loss = {view: 0.0 for view in chosen}
+    for example, count in zip(weighed, tokens, strict=True):
+        loss[example.view] += example.weight * count  # each token's loss being 1
+    assert loss["long"] / sum(loss.values()) == pytest.approx(0.75)
+    assert sum(loss.values()) == pytest.approx(sum(tokens))
+    plain = views.examples([WITH, BARE], NESYCD)
+    assert views.balanced(plain, [7] * len(plain), NESYCD) == plain

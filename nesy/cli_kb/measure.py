@@ -301,8 +301,8 @@ def gate(
     as_json: AsJson = False,
 ) -> None:
     """Fit the confidence gate on training questions that the student was not trained on."""
-    from nesy import prompts, student
     from nesy import recipe as recipes
+    from nesy import student
     from nesy.answer import answer
     from nesy.cli_kb.recorded import stored
     from nesy.kb import gate as gates
@@ -315,8 +315,8 @@ def gate(
     recipe = recipes.parse(resources.read_text(path), resources.shown(path))
     questions = _held_out(recipe, benchmark or recipe.data.benchmark, limit, seed)
     lm = student.load_student(recipe, held.folder / "adapter")
-    cached = stored(lm)
-    prompt = prompts.load(student.PROMPT)
+    cached = student.answering(recipe, stored(lm))
+    prompt = student.prompt(recipe)
     sampling = Sampling(max_tokens=recipe.student.max_tokens)
     search = IndexSearch(student.load_index(recipe, folder))
     alone = answer(questions, cached, prompt, sampling)

@@ -49,7 +49,8 @@ class Recorded:
             InputError: its weights are no longer the ones that answered.
             ModelError: it can't be loaded.
         """
-        lm = student.load_student(self.recipe, self.adapter, base_url=self.base_url)
+        loaded = student.load_student(self.recipe, self.adapter, base_url=self.base_url)
+        lm = student.answering(self.recipe, loaded)
         if lm.fingerprint != self.weights:
             raise InputError(
                 f"{resources.shown(self.run.folder)}: {lm.name} is not the model that answered, "

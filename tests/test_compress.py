@@ -1,0 +1,44 @@
+"""Knowledge in fewer words: which words stay."""
+
+from __future__ import annotations
+
+from nesy.kb.compress import Compressor
+from nesy.kb.entry import Entry
+
+DOZEN = Entry(
+    id="u.dozen",
+    when="a baker's dozen",
+    lesson="Convert the unit first.",
+    facts=("A baker's dozen is 13 items.", "A firkin is 9 gallons."),
+)
+OTHERS = [
+    Entry(id=f"u.x{i}", when="x", lesson="Convert the unit first.", facts=(f"A rod is {i} feet.",))
+    for i in range(5)
+]
+COMPRESSOR = Compressor([DOZEN, *OTHERS])
+
+
+def test_all_or_nothing() -> None:
+    assert COMPRESSOR.share(DOZEN, 1) == DOZEN
+    assert COMPRESSOR.words(DOZEN, 99) == DOZEN
+    assert COMPRESSOR.share(DOZEN, 0) is None
+
+
+def test_numbers_and_rare_words_stay_in_their_order() -> None:
+    two = COMPRESSOR.words(DOZEN, 2)
+    assert two is not None
+    assert (two.facts, two.lesson) == (("13", "9"), None)
+    seven = COMPRESSOR.words(DOZEN, 7)
+    assert seven is not None
+    assert seven.facts == ("baker's dozen 13 items.", "firkin 9 gallons.")
+    assert seven.lesson is None
+    assert seven.id == DOZEN.id
+
+
+def test_a_share_counts_the_words_of_lesson_and_facts() -> None:
+    words = 4 + 6 + 5
+    for share in (0.2, 0.5, 0.667):
+        made = COMPRESSOR.share(DOZEN, share)
+        assert made is not None
+        kept = sum(len(text.split()) for text in (*made.facts, made.lesson or ""))
+        assert kept == -(-round(share * words, 9) // 1)

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from nesy import resources
+from nesy.errors import InputError
+from nesy.stats import Rule
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
@@ -22,12 +24,22 @@ def compare(
     fail_if_worse: Annotated[
         bool, typer.Option("--fail-if-worse", help="Exit 1 if a later run is worse.")
     ] = False,
+    by_recipe: Annotated[
+        bool, typer.Option("--by-recipe", help="One table: recipes over seeds, with their cost.")
+    ] = False,
+    by_task: Annotated[
+        bool, typer.Option("--by-task", help="With --by-recipe: also the accuracy of each task.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Compare runs on the same questions: exact McNemar, intervals, and a verdict."""
     from nesy import compare as comparing
     from nesy import tables
 
+    if by_recipe:
+        if fail_if_worse:
+            raise InputError("--fail-if-worse compares two runs: leave --by-recipe out")
+        return _by_recipe(runs, "strict" if strict else "lenient", by_task, as_json)
     attempts = {name: comparing.read(name) for name in runs}
     made = comparing.compare_many(attempts, "strict" if strict else "lenient")
     places = {name: comparing.lines(name) for name in runs}
@@ -45,6 +57,21 @@ def compare(
                 typer.echo(f"{unpaired} questions are in one of the two only and are left out")
     if fail_if_worse and any(one.worse for one in made):
         raise typer.Exit(1)
+
+
+def _by_recipe(runs: list[str], rule: Rule, by_task: bool, as_json: bool) -> None:
+    from nesy import methods, tables
+
+    read = [methods.read(run) for run in runs]
+    made = methods.rows(read, rule)
+    if as_json:
+        return typer.echo(json.dumps(methods.document(made), indent=2, ensure_ascii=False))
+    tables.console().print(methods.table(made))
+    unpaired = max(len(one.attempts) for one in read) - made[0].questions
+    if unpaired:
+        typer.echo(f"{unpaired} questions are not in all of the runs and are left out")
+    if by_task:
+        tables.console().print(methods.by_task(made))
 
 
 def rescore(

@@ -115,6 +115,36 @@ def bootstrap(total: int, wins: int, losses: int, seed: int = 0) -> tuple[float,
     return float(low), float(high)
 
 
+def sign_flips(differences: Sequence[int]) -> float:
+    """Return the two-sided p value of the exact sign-flip test of whole differences.
+
+    It is the probability that a sum at least as far from 0 comes about when each difference has
+    either sign with equal chance. With differences of +1, -1 and 0 it is the McNemar test.
+    """
+    import numpy as np
+
+    sizes = [abs(one) for one in differences if one]
+    total = sum(sizes)
+    chances = np.zeros(2 * total + 1)
+    chances[total] = 1.0
+    for size in sizes:  # the sums are at places total + sum; no chance ever leaves the array
+        chances = (np.roll(chances, size) + np.roll(chances, -size)) / 2
+    seen = abs(sum(differences))
+    places = np.abs(np.arange(-total, total + 1))
+    return min(1.0, float(chances[places >= seen].sum()))
+
+
+def mean_interval(values: Sequence[float], seed: int = 0) -> tuple[float, float]:
+    """Return the 95 % bootstrap interval of a mean; values that are equal are drawn together."""
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    distinct, counts = np.unique(np.asarray(values, float), return_counts=True)
+    drawn = rng.multinomial(len(values), counts / len(values), size=_DRAWS)
+    low, high = np.quantile(drawn @ distinct / len(values), [0.025, 0.975])
+    return float(low), float(high)
+
+
 def smallest_difference(
     total: int, discordant: float, power: float = 0.8, level: float = 0.05
 ) -> float:

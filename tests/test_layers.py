@@ -33,6 +33,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         *("cli", "cli_kb", "cli_eval", "cli_runs", "cli_ask", "report"),
         *("cli_distill", "cli_models", "cli_commonsense", "doctor", "export", "serve"),
+        "methods",
     ),
 )
 """Modules and packages from the bottom up; the longest name that fits a module counts."""

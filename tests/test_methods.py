@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import small
+from rich.console import Console
 
-from nesy import cli_distill, distill, pretrained, resources, student, views
+from nesy import cli_distill, cli_eval, distill, methods, pretrained, resources, student, views
 from nesy import recipe as recipes
 from nesy.answer import answer
 from nesy.asking import Settings
@@ -17,7 +20,7 @@ from nesy.errors import InputError
 from nesy.kb import store
 from nesy.progress import Progress
 from nesy.runs import Run
-from nesy.types import Completion, Example, Hit, Messages, Question, Sampling
+from nesy.types import Attempt, Completion, Example, Hit, Messages, Question, Sampling
 
 METHODS = [name for name in resources.names("recipes") if recipes.load(name).name is not None]
 ENTRY = SimpleNamespace(lesson="Convert first.", facts=("A baker's dozen is 13 items.",))
@@ -169,3 +172,107 @@ def test_knowledge_shrinks_to_nothing(made: Any) -> None:
 def test_a_recipe_is_named_once() -> None:
     with pytest.raises(InputError, match="names std-cot twice"):
         cli_distill.planned(["std-cot", "std-cot"], [], None)
+
+
+def test_what_is_measured_becomes_a_table(made: Any) -> None:
+    plan, _, kb = made
+    asked = ("std-cot", "cascod", "kard", "nesycd-gated")
+    there = {recipe.name: folder for recipe, folder in plan}
+    read = []
+    for name in asked:
+        evaluation = cli_eval.measure(
+            cli_eval.Asked("synth-gsm", run=there[name], kb=kb, limit=6, max_tokens=8),
+            Progress(quiet=True),
+        )
+        read.append(methods.read(str(there[name])))
+        assert {a.question: a for a in read[-1].attempts} == {
+            a.question: a for a in evaluation.attempts
+        }
+    std, cascod, kard, gated = read
+    assert [one.recipe for one in read] == list(asked)
+    assert {one.benchmark for one in read} == {"synth-gsm"}
+    assert (std.entries, cascod.entries) == (0, 0)
+    assert kard.entries == gated.entries == len(store.load(kb).entries)
+    assert all(not a.hits for a in (*std.attempts, *cascod.attempts))
+    assert any(a.hits for a in kard.attempts)
+    prompts = [sum(a.completion.prompt_tokens for a in one.attempts) for one in read]
+    assert prompts[1] > 1.8 * prompts[0]  # asked twice
+    assert 0 < std.learned < std.trained
+    assert gated.trained > Run.open(there["nesycd"]).done("adapter")["tokens"]  # both trainings
+    rows = methods.rows(read)
+    assert [row.recipe for row in rows] == list(asked)
+    assert all(row.questions == len(std.attempts) == 12 for row in rows)
+    with pytest.raises(InputError, match="not evaluated yet; run `nesy eval`"):
+        methods.read(str(there["mt-cot"]))
+
+
+def evaluations(
+    name: str, right: dict[int, str], tokens: int = 0, **more: Any
+) -> list[methods.Evaluation]:
+    """A recipe's evaluations: for each seed a string with + for a right answer."""
+    return [
+        methods.Evaluation(
+            recipe=name,
+            seed=seed,
+            benchmark="b",
+            attempts=tuple(
+                Attempt(
+                    f"b/test/t{i % 2}/{i}",
+                    f"t{i % 2}",
+                    (),
+                    "0",
+                    Completion("", "stop", 10 + tokens, 4),
+                    "1",
+                    "phrase",
+                    "correct" if sign == "+" else "wrong",
+                    "wrong",
+                )
+                for i, sign in enumerate(signs)
+            ),
+            **{"trained": 100, "learned": 40, "seconds": 2.0, "entries": 0, **more},
+        )
+        for seed, signs in right.items()
+    ]
+
+
+def test_recipes_are_paired_over_their_seeds() -> None:
+    many = [
+        *evaluations("nesycd", {0: "+" * 16, 1: "+" * 15 + "-"}, tokens=9, entries=30),
+        *evaluations("std-cot", {0: "+" * 4 + "-" * 12, 1: "-" * 16}),
+        *evaluations("kard", {0: "+" * 8 + "-" * 8, 1: "+" * 8 + "-" * 8}),
+    ]
+    nesycd, std, kard = methods.rows(many)
+    assert (nesycd.accuracy, std.accuracy, kard.accuracy) == (31 / 32, 4 / 32, 0.5)
+    assert nesycd.sd == pytest.approx((1 / 16) / 2**0.5)
+    assert kard.sd == 0
+    assert (nesycd.seeds, nesycd.questions) == ((0, 1), 16)
+    assert nesycd.tasks == {"t0": 1.0, "t1": 15 / 16}
+    assert [d.to for d in nesycd.differences] == ["std-cot", "kard"]  # kard is the best baseline
+    assert [d.to for d in std.differences] == ["kard"]
+    assert [d.to for d in kard.differences] == ["std-cot"]
+    to_std = nesycd.differences[0]
+    assert to_std.difference == pytest.approx(27 / 32)
+    assert to_std.p == pytest.approx(2 * 0.5**16)
+    assert to_std.p_holm == pytest.approx(2 * to_std.p)
+    assert to_std.interval[0] < to_std.difference < to_std.interval[1]
+    assert (nesycd.prompt_tokens, nesycd.written_tokens, nesycd.entries) == (19, 4, 30)
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(methods.table([nesycd, std, kard]))
+    console.print(methods.by_task([nesycd, std, kard]))
+    text = console.export_text()
+    assert "16 questions, seeds 0, 1" in text
+    assert "96.9 ± 4.4" in text
+    assert "+84.4 (< .001)" in text
+    assert re.search(r"t1 .* 93\.8", text)
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (evaluations("a", {0: "++"}), "a is there twice with seed 0"),
+        (evaluations("b", {1: "++"}), "b has the seeds 1, a has 0"),
+    ],
+)
+def test_what_can_not_be_paired_is_refused(other: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        methods.rows([*evaluations("a", {0: "+-"}), *other])

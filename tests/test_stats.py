@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -121,3 +122,25 @@ def test_ablation() -> None:
     assert made.tests[2].p_holm == pytest.approx(2 * 2 / 2**9)
     with pytest.raises(InputError, match="no question in common"):
         stats.ablation({"a": none, "b": [attempt(0, True, "other")]})
+
+
+@pytest.mark.parametrize(("wins", "losses"), [(3, 9), (0, 5), (20, 20), (1, 0), (0, 0), (7, 40)])
+def test_sign_flips_of_one_seed_are_mcnemar(wins: int, losses: int) -> None:
+    found = stats.sign_flips([1] * wins + [-1] * losses + [0] * 10)
+    assert found == pytest.approx(stats.mcnemar(wins, losses))
+
+
+def test_sign_flips_count_every_sum() -> None:
+    values = [3, 1, -2, 2, 0]
+    sums = [sum(s * v for s, v in zip(signs, values, strict=True)) for signs in
+            product((1, -1), repeat=len(values))]  # fmt: skip
+    far = sum(abs(one) >= abs(sum(values)) for one in sums) / len(sums)
+    assert stats.sign_flips(values) == pytest.approx(far)
+    assert stats.sign_flips([3] * 60) < 1e-17
+
+
+def test_the_interval_of_a_mean() -> None:
+    low, high = stats.mean_interval([1.0] * 30 + [0.0] * 70)
+    assert low == pytest.approx(0.21, abs=0.02)
+    assert high == pytest.approx(0.39, abs=0.02)
+    assert stats.mean_interval([0.5] * 9) == (0.5, 0.5)

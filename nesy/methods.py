@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 from nesy import compare, resources, stats, tables, train
@@ -232,12 +233,12 @@ def table(made: Sequence[Row]) -> Table:
     """Return one row a recipe: accuracy, differences, tokens, seconds, size of the knowledge."""
     seeds = made[0].seeds
     title = f"{made[0].questions:,} questions, seeds {_listed(seeds)}"
-    drawn = Table("recipe", title=title, title_justify="left")
+    drawn = Table("recipe", title=title, title_justify="left", box=box.SIMPLE_HEAD)
     references = list(dict.fromkeys(d.to for row in made for d in row.differences))
     for heading in ("accuracy", *(f"to {name} (p)" for name in references)):
         drawn.add_column(heading, justify="right")
     for heading in ("trained", "learned", "prompt/q", "written/q", "train s", "KB"):
-        drawn.add_column(heading, justify="right")
+        drawn.add_column(heading, justify="right", no_wrap=True)
     for row in sorted(made, key=lambda row: -row.accuracy):
         to = {one.to: one for one in row.differences}
         spread = "" if row.sd is None else f" ± {100 * row.sd:.1f}"
@@ -250,8 +251,8 @@ def table(made: Sequence[Row]) -> Table:
                 else "·"
                 for name in references
             ),
-            f"{row.trained:,.0f}",
-            f"{row.learned:,.0f}",
+            f"{row.trained / 1000:,.0f}k",
+            f"{row.learned / 1000:,.0f}k",
             f"{row.prompt_tokens:.0f}",
             f"{row.written_tokens:.0f}",
             f"{row.seconds:.0f}",
@@ -266,7 +267,7 @@ def table(made: Sequence[Row]) -> Table:
 
 def by_task(made: Sequence[Row]) -> Table:
     """Return one row a task, one column a recipe: accuracy."""
-    drawn = Table("task")
+    drawn = Table("task", box=box.SIMPLE_HEAD)
     for row in made:
         drawn.add_column(row.recipe, justify="right")
     for task in sorted({task for row in made for task in row.tasks}):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -276,3 +279,27 @@ def test_recipes_are_paired_over_their_seeds() -> None:
 def test_what_can_not_be_paired_is_refused(other: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
         methods.rows([*evaluations("a", {0: "+-"}), *other])
+
+
+def test_the_script_prints_the_table_as_markdown() -> None:
+    path = str(Path(__file__).resolve().parent.parent / "scripts/reproduce")
+    loader = SourceFileLoader("reproduce", path)
+    script = module_from_spec(spec_from_loader("reproduce", loader))
+    loader.exec_module(script)
+    rows = methods.document(
+        methods.rows(
+            [
+                *evaluations("nesycd", {0: "+++-", 1: "++++"}, entries=3),
+                *evaluations("std-cot", {0: "+---", 1: "----"}),
+            ]
+        )
+    )
+    head, _, first, second, blank, *tasks = script.as_markdown(rows, True).splitlines()[2:]
+    assert head.startswith("| recipe | accuracy | to std-cot (95 %; p) | tokens trained |")
+    assert first.startswith("| `nesycd` | 87.5 ± 17.7 | +75.0 (")
+    assert first.endswith(" p = 0.125) | 100 | 40 | 10 | 4 | 2 | 3 |")
+    assert second.startswith("| `std-cot` | 12.5 ± 17.7 |  | 100 |")
+    assert (blank, tasks[-1]) == ("", "| t1 | 75.0 | 0.0 |")
+    curve = script.curve_as_markdown({20: rows, 40: rows}).splitlines()
+    assert curve[0].startswith("| training questions | `nesycd` | `std-cot` |")
+    assert curve[3] == "| 40 | 87.5 ± 17.7 | 12.5 ± 17.7 | 100 / 2 | 100 / 2 |"

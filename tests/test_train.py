@@ -18,6 +18,7 @@ import torch
 from nesy import rows, train, views
 from nesy.errors import ModelError, TrainingError
 from nesy.models.hf import HFModel
+from nesy.recipe import View
 from nesy.rows import Batching
 from nesy.types import Example, Message, Sampling
 
@@ -39,7 +40,8 @@ def examples() -> list[Example]:
         views.Lesson(f"q/{i}", f"Which animal is {name}?", f"{name} it is.", name)
         for i, name in enumerate(ANIMALS)
     ]
-    return views.examples(lessons, views.recipe({"DC": 1, "answer-only": 0.5}))
+    made = views.examples(lessons, {"long": View(), "short": View(prompts=("student-answer",))})
+    return [replace(one, weight=0.5) if one.view == "short" else one for one in made]
 
 
 @pytest.fixture(scope="module")

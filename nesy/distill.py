@@ -111,7 +111,7 @@ def distill(
             extractions = _knowledge(recipe, run, teacher, questions, failures, kb, progress)
         adapter = folder / "adapter"
         if run.done("adapter") is None or not (adapter / train.REPORT).is_file():
-            augmented = _augmented(recipe, run, kb, questions, lessons, progress)
+            augmented = _augmented(recipe, run, kb, questions, lessons, failures, progress)
             before = stage1 if recipe.train.init == "stage1" else None
             for (name, examples), epochs in zip(
                 augmented.items(), _epochs(recipe, general, augmented), strict=True
@@ -544,6 +544,7 @@ def _augmented(
     kb: Path,
     questions: Sequence[Question],
     lessons: Sequence[views.Lesson],
+    failures: Sequence[Attempt],
     progress: Progress,
 ) -> dict[str, list[Example]]:
     """Render the training questions in the views, by training, each with what it retrieves.
@@ -561,6 +562,11 @@ def _augmented(
     for phase, share in zip(phases, recipe.shrink or (1.0,), strict=True):
         shown = lessons if share == 1 else _shrunk(kb, lessons, share)
         made[phase] = views.examples(shown, recipe.views, seed=recipe.train.seed)
+        if recipe.contrast is not None:
+            wrong = {a.question: a.completion.text for a in failures if a.outcome == "wrong"}
+            made[phase] += views.contrasts(
+                shown, wrong, recipe.views, recipe.contrast.weight, seed=recipe.train.seed
+            )
         (run.folder / f"{_examples_of(phase)}.jsonl").unlink(missing_ok=True)
         run.append(_examples_of(phase), made[phase])
     run.finish("retrieval", questions=len(found), with_knowledge=sum(map(bool, found.values())))

@@ -20,6 +20,7 @@ from pydantic import (
     ValidationError,
     field_serializer,
     field_validator,
+    model_validator,
 )
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -139,6 +140,16 @@ class Answering(Section):
     knowledge: bool = True
 
 
+class Contrast(Section):
+    """What the first student wrote wrongly, as what the second shall not write (QCRD).
+
+    ``weight`` is that of a token beside one that is learned; a wrong rationale has the part of
+    it that its words share with the right one, so that a near miss counts more than noise.
+    """
+
+    weight: float = Field(gt=0, le=1)
+
+
 class Settings(Section):
     """What a recipe of any kind can: it has a description, a hash, and is written as YAML.
 
@@ -174,6 +185,7 @@ class Recipe(Settings):
     trainings read together, counted in general distillations (the rationales, as questions and
     rationales, ``train.general_epochs`` times); without it the epochs stand as they are.
     ``shrink`` trains in several stages, each of which shows that share of the knowledge.
+    ``contrast`` adds the first student's wrong answers, to be unlearned.
     """
 
     data: Data
@@ -185,6 +197,7 @@ class Recipe(Settings):
     answer: Answering | None = None
     budget: float | None = Field(None, gt=0)
     shrink: tuple[float, ...] | None = Field(None, min_length=1)
+    contrast: Contrast | None = None
 
     @field_validator("views", mode="before")
     @classmethod
@@ -224,6 +237,12 @@ class Recipe(Settings):
             else view.model_dump(mode="json")
             for name, view in views.items()
         }
+
+    @model_validator(mode="after")
+    def _has_failures(self) -> Recipe:
+        if self.contrast is not None and not self.symbolic:
+            raise ValueError("contrast needs a view with knowledge: without one, none is mined")
+        return self
 
     @property
     def answering(self) -> Answering:

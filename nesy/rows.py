@@ -35,7 +35,11 @@ class Preflight:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Examples ready for the model: token ids, where the target starts, and its weight."""
+    """Examples ready for the model: token ids, where the target starts, and its weight.
+
+    A negative weight makes the target one that the model shall not write. What it shares, from
+    its first token on, with the right target of the same prompt is not held against it.
+    """
 
     ids: list[list[int]]
     starts: list[int]
@@ -45,10 +49,19 @@ class Rows:
     def cut(cls, tokens: Sequence[Tokens], examples: Sequence[Example], longest: int) -> Rows:
         """Leave out what has no trained token within ``longest`` tokens."""
         found = cls([], [], [])
+        right = {
+            tuple(piece.prompt): piece.target
+            for piece, example in zip(tokens, examples, strict=True)
+            if example.weight > 0
+        }
         for piece, example in zip(tokens, examples, strict=True):
-            if piece.target and len(piece.prompt) < longest:
-                found.ids.append((piece.prompt + piece.target)[:longest])
-                found.starts.append(len(piece.prompt))
+            start = len(piece.prompt)
+            if example.weight < 0:
+                start += _shared(piece.target, right.get(tuple(piece.prompt), []))
+            ids = (piece.prompt + piece.target)[:longest]
+            if start < len(ids):
+                found.ids.append(ids)
+                found.starts.append(start)
                 found.weights.append(example.weight)
         return found
 
@@ -64,10 +77,16 @@ class Batching:
     seed: int
 
 
+def _shared(first: Sequence[int], second: Sequence[int]) -> int:
+    """How many tokens two rows share from the first one on."""
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(first), len(second)))
+
+
 def tokenize(tokenizer: Any, examples: Sequence[Example]) -> list[Tokens]:
     """Token ids of the examples; one without weight is like one without a target."""
     return [
-        pretrained.example_ids(tokenizer, e.messages, e.target if e.weight > 0 else "")
+        pretrained.example_ids(tokenizer, e.messages, e.target if e.weight else "")
         for e in examples
     ]
 

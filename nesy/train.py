@@ -242,7 +242,7 @@ class _Run:
 
         data = self._rows
         total = sum(
-            data.weights[i] * (len(data.ids[i]) - data.starts[i])
+            abs(data.weights[i]) * (len(data.ids[i]) - data.starts[i])
             for one_pass in self._steps[number]
             for i in one_pass
         )
@@ -261,7 +261,10 @@ class _Run:
         return loss
 
     def _loss(self, chosen: Sequence[int]) -> torch.Tensor:
-        """Sum over the target tokens of ``chosen`` of weight times cross entropy."""
+        """Sum over the target tokens of ``chosen`` of weight times cross entropy.
+
+        With a negative weight it is unlikelihood, -log(1 - p) of each token (Welleck 2020).
+        """
         import torch
         from torch.nn.functional import cross_entropy
 
@@ -286,8 +289,15 @@ class _Run:
             ignore_index=_IGNORED,
             reduction="none",
         )
+        each = each.view(len(chosen), -1)
         weights = torch.tensor([data.weights[i] for i in chosen], device=each.device)
-        return (each.view(len(chosen), -1).sum(-1) * weights).sum()
+        wrong = weights < 0
+        if wrong.any():
+            # Where there is no token to learn the cross entropy is 0, and p would be 1.
+            told = aims[wrong] != _IGNORED
+            unlike = -torch.log1p(-torch.exp(-each[wrong]).clamp(max=1 - 1e-6))
+            each = each.index_put((wrong,), torch.where(told, unlike, 0.0))
+        return (each.sum(-1) * weights.abs()).sum()
 
     def _rate(self, number: int) -> float:
         """Learning rate of step ``number``, counted from 0."""

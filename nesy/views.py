@@ -85,6 +85,38 @@ def balanced(
     return [replace(one, weight=weights.get(one.view, one.weight)) for one in examples]
 
 
+def contrasts(
+    lessons: Iterable[Lesson],
+    wrong: Mapping[str, str],
+    views: Mapping[str, View],
+    weight: float,
+    *,
+    seed: int = 0,
+) -> list[Example]:
+    """Return what a student wrote wrongly as examples of negative weight.
+
+    ``wrong`` holds its text by question. It is put where the question's knowledge is shown and a
+    rationale is the target, beside the right one; its weight is -``weight`` times the part of all
+    words of the two that both have.
+    """
+    shown = {name: v for name, v in views.items() if v.knowledge != "none"}
+    made = []
+    for lesson in lessons:
+        for example in examples([lesson], shown, seed=seed) if lesson.question in wrong else ():
+            written = wrong[lesson.question]
+            near = _overlap(written, example.target)
+            if lesson.rationale in example.target and near > 0:
+                target = f" {written.strip()}"
+                made.append(replace(example, target=target, weight=-weight * near, view="contrast"))
+    return made
+
+
+def _overlap(first: str, second: str) -> float:
+    """The part of the words of two texts that both have, in [0, 1] (Jaccard)."""
+    a, b = set(first.split()), set(second.split())
+    return len(a & b) / len(a | b)
+
+
 def _rendered(
     chain: Sequence[Prompt], lesson: Lesson, entries: Sequence[Any]
 ) -> tuple[Messages, str]:

@@ -56,7 +56,7 @@ def found(questions: Sequence[Question]) -> list[list[Any]]:
 def test_every_published_method_is_there() -> None:
     assert set(METHODS) >= {
         *("answer-only", "std-cot", "step-by-step", "mt-cot", "cascod", "kard", "skintern"),
-        *("nesycd", "nesycd-gated"),
+        *("nesycd", "nesycd-gated", "nesycd-contrastive"),
     }
 
 
@@ -170,6 +170,21 @@ def test_knowledge_shrinks_to_nothing(made: Any) -> None:
     assert sum(shown[0].values()) > sum(shown[1].values()) > sum(shown[2].values())
     assert sum(shown[2].values()) > sum(shown[3].values())
     assert all("Knowledge" not in e.messages[-1].content for e in run.read(names[3], Example))
+
+
+def test_what_was_written_wrongly_stands_beside_what_is_right(made: Any) -> None:
+    plan, _, _ = made
+    folder = next(folder for recipe, folder in plan if recipe.name == "nesycd-contrastive")
+    attempts = {a.question: a for a in Run.open(folder).read("mining", Attempt)}
+    examples = Run.open(folder).read("augmented", Example)
+    wrong = [one for one in examples if one.weight < 0]
+    assert len(examples) - len(wrong) == sum(e.weight == 1 for e in examples)
+    right = {one.messages: one.target for one in examples if one.weight > 0}
+    for one in wrong:
+        assert attempts[one.question].outcome == "wrong"
+        assert one.target == f" {attempts[one.question].completion.text.strip()}"
+        assert one.target != right[one.messages]
+        assert -0.2 <= one.weight < 0
 
 
 def test_a_recipe_is_named_once() -> None:

@@ -277,6 +277,8 @@ def test_a_method_takes_the_rest_from_its_base(here: Path) -> None:
         ("budget: 2\nbase: std-cot\n", "mine.yaml:2: base: std-cot has a base itself"),
         ("base: embedded\ntrain:\n  rnak: 3\n", "mine.yaml:3: train.rnak: unknown key"),
         ("base: embedded\nbudget: 0\n", "mine.yaml:2: budget: "),
+        ("base: embedded\ncontrast: {weight: 2}\n", "mine.yaml:2: contrast.weight: "),
+        ("base: embedded\nviews: {DC: 1}\ncontrast: {weight: 1}\n", "needs a view with knowledge"),
     ],
 )
 def test_a_wrong_method_is_told(here: Path, text: str, said: str) -> None:

@@ -99,6 +99,41 @@ def test_loss_is_on_target_tokens_only_and_by_weight(base: str, tmp_path: Path) 
     assert silent == pytest.approx(first, rel=1e-5)
 
 
+def test_what_shall_not_be_written_becomes_less_likely(base: str, tmp_path: Path) -> None:
+    from nesy import pretrained
+
+    right = examples()[0]
+    learned = replace(examples()[2], messages=right.messages)  # what the student writes wrongly
+    first = tmp_path / "first"
+    train.train(base, [learned], replace(SETTINGS, epochs=30), first)
+    before = HFModel(base, adapter=first)
+    tokens = pretrained.example_ids(before.tokenizer, learned.messages, learned.target)
+    ids = torch.tensor([tokens.prompt + tokens.target])
+    chances = before.model(input_ids=ids).logits[0, len(tokens.prompt) - 1 : -1].softmax(-1)
+    p = chances[range(len(tokens.target)), tokens.target]
+    assert p.min() > 0.5
+    settings = replace(SETTINGS, epochs=10)
+    wrong = replace(learned, weight=-0.5)
+    report = train.train(base, [wrong], settings, tmp_path / "second", None, first)
+    assert report.first_loss == pytest.approx(float(-torch.log1p(-p).mean()), rel=1e-2)
+    after = HFModel(base, adapter=tmp_path / "second")
+    was, now = (m.logprobs([wrong.messages], [wrong.target])[0] for m in (before, after))
+    assert now < was - 5
+
+
+def test_unlikelihood_starts_where_the_wrong_target_leaves_the_right_one(base: str) -> None:
+    tokenizer = HFModel(base).tokenizer
+    right = examples()[0]
+    wrong = replace(right, target=right.target.replace(" it is", " it was"), weight=-1.0)
+    tokens = rows.tokenize(tokenizer, [wrong, right])
+    made = rows.Rows.cut(tokens, [wrong, right], 99)
+    shared = tokenizer.decode(made.ids[0][len(tokens[0].prompt) : made.starts[0]])
+    assert shared.startswith(" cat it")
+    assert made.starts[1] == len(tokens[1].prompt)
+    same = replace(right, weight=-1.0)  # nothing is wrong about it
+    assert len(rows.Rows.cut(rows.tokenize(tokenizer, [same, right]), [same, right], 99).ids) == 1
+
+
 def test_first_loss_is_the_models_own_cross_entropy(base: str, tmp_path: Path) -> None:
     from nesy import pretrained
 

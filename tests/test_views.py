@@ -88,3 +88,12 @@ def test_weights_are_those_of_the_views_mean_losses() -> None:
     assert sum(loss.values()) == pytest.approx(sum(tokens))
     plain = views.examples([WITH, BARE], NESYCD)
     assert views.balanced(plain, [7] * len(plain), NESYCD) == plain
+
+
+def test_a_wrong_rationale_is_weighed_by_how_near_it_is() -> None:
+    wrong = {"q/1": " 2 * 12 = 24. So the answer is 24.", "q/2": "Nothing like it."}
+    (made,) = views.contrasts([WITH, BARE], wrong, NESYCD, 0.5)
+    (right, *_) = views.examples([WITH], NESYCD)
+    assert (made.messages, made.view, made.question) == (right.messages, "contrast", "q/1")
+    assert made.target == wrong["q/1"]
+    assert made.weight == pytest.approx(-0.5 * 7 / 11)  # all words but 12, 24. and 13, 26.

@@ -41,6 +41,15 @@ def planned(
             raise InputError(f"--recipe names {Path(name).stem} twice")
         plan[folder] = recipe
     made = [(recipe, folder) for folder, recipe in plan.items()]
+    writing = [(recipe, folder) for recipe, folder in made if recipe.symbolic]
+    for recipe, folder in writing[1:]:
+        first = writing[0]
+        same_pack = recipe.knowledge.pack == first[0].knowledge.pack
+        if same_pack and distill.common(recipe) != distill.common(first[0]):
+            raise InputError(
+                f"{first[1].name} and {folder.name} make different entries for one pack "
+                f"({recipe.knowledge.pack}); distil them in folders of their own (nesy init)"
+            )
     return sorted(made, key=lambda one: (not one[0].symbolic, not one[0].general))
 
 

@@ -28,21 +28,28 @@ from typing import Any
 
 from nesy import benchmarks, pretrained, prompts, rows, student, train, views
 from nesy import recipe as recipes
-from nesy.answer import answer
+from nesy.answer import answer, prepare
 from nesy.asking import Request, Settings, Teacher
 from nesy.errors import TrainingError
 from nesy.kb import extract, store
 from nesy.kb.compress import Compressor
+from nesy.kb.entry import Entry
 from nesy.kb.extract import Extraction
+from nesy.kb.search import IndexSearch
 from nesy.progress import Advance, Progress
 from nesy.recipe import Recipe, View
-from nesy.runs import RECIPE, Run
+from nesy.runs import RECIPE, Run, messages_sha
 from nesy.scoring import grade
 from nesy.types import Attempt, Completion, Example, Question, Rationale, Sampling
 
 _PHRASE = "So the answer is"
 _BATCH = 128  # questions whose answers are stored at once
 _WRONG_WORDS = 256  # of a wrong answer that the teacher is shown
+_TITLES = {
+    "mining": "failure mining",
+    "untrained": "what the untrained student fails on",
+    "admission": "failures with a new entry",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +115,9 @@ def distill(
             stage1 = _train(recipe, run, "stage1", general, None, epochs, progress)
         if recipe.symbolic and stage1 is not None:
             failures = _failures(recipe, run, stage1, questions, progress)
-            extractions = _knowledge(recipe, run, teacher, questions, failures, kb, progress)
+            extractions = _knowledge(
+                recipe, run, teacher, stage1, questions, failures, kb, progress
+            )
         adapter = folder / "adapter"
         if run.done("adapter") is None or not (adapter / train.REPORT).is_file():
             augmented = _augmented(recipe, run, kb, questions, lessons, failures, progress)
@@ -142,6 +151,7 @@ def common(recipe: Recipe) -> dict[str, Any]:
     after = ("augmented_epochs", "init")
     decisive["train"] = {k: v for k, v in plain["train"].items() if k not in after}
     decisive["pack"] = plain["knowledge"]["pack"]
+    decisive["admission"] = bool(recipe.admission)
     return decisive
 
 
@@ -169,7 +179,7 @@ def _take_over(recipe: Recipe, run: Run, like: Path) -> None:
         files.append("preflight-stage1.json")
         stages.append("stage1")
     if recipe.symbolic and theirs.symbolic:
-        files += ["mining.jsonl", "knowledge.jsonl"]
+        files += ["mining.jsonl", "knowledge.jsonl", "admission.jsonl"]
         stages += ["mining", "entries"]
     if decisive(theirs) == decisive(recipe):
         for phase in _phases(recipe):
@@ -284,7 +294,7 @@ def _undo_what_rests_on_fewer(
         run.undo(
             ("stage1", "mining", "entries", "retrieval", *phases),
             folders=("stage1", *phases),
-            records=("mining", "knowledge", *map(_examples_of, phases)),
+            records=("mining", "knowledge", "admission", *map(_examples_of, phases)),
         )
 
 
@@ -438,8 +448,9 @@ def _answered(
     name: str,
     questions: Sequence[Question],
     progress: Progress,
+    search: IndexSearch | None = None,
 ) -> list[Attempt]:
-    """Let a student answer the training questions into ``<name>.jsonl``."""
+    """Let a student answer training questions into ``<name>.jsonl``."""
     known = {attempt.question for attempt in run.read(name, Attempt)}
     waiting = [question for question in questions if question.id not in known]
     waiting.sort(key=lambda question: -len(question.text))
@@ -447,11 +458,10 @@ def _answered(
         lm = student.load_student(recipe, adapter)
         prompt = prompts.load(student.PROMPT)
         sampling = Sampling(max_tokens=recipe.student.max_tokens)
-        title = "failure mining" if adapter is not None else "what the untrained student fails on"
-        with progress.stage(title, len(waiting), "questions") as advance:
+        with progress.stage(_TITLES[name], len(waiting), "questions") as advance:
             for first in range(0, len(waiting), _BATCH):
                 some = waiting[first : first + _BATCH]
-                run.append(name, answer(some, lm, prompt, sampling))
+                run.append(name, answer(some, lm, prompt, sampling, search))
                 advance(first + len(some))
     asked = {question.id for question in questions}
     return [a for a in run.read(name, Attempt) if a.question in asked]
@@ -461,6 +471,7 @@ def _knowledge(
     recipe: Recipe,
     run: Run,
     teacher: Teacher,
+    adapter: Path,
     questions: Sequence[Question],
     failures: Sequence[Attempt],
     kb: Path,
@@ -491,6 +502,12 @@ def _knowledge(
         except extract.Refused as reason:
             refused[question.id] = str(reason)
     entries, into = extract.entries(drafts, recipe.knowledge.pack, recipe.teacher.model)
+    if recipe.admission:
+        asked = [by_id[failed.question] for failed in failures]
+        useless = _useless(recipe, run, adapter, entries, asked, progress)
+        entries = [entry for entry in entries if entry.id not in useless]
+        refused |= {q: f"not admitted: {useless[id_]}" for q, id_ in into.items() if id_ in useless}
+        into = {q: id_ for q, id_ in into.items() if id_ not in useless}
     # Records are written once, when the whole is known: the calls themselves are in the cache.
     extractions = [
         Extraction(q.id, c.text, q.id not in refused, refused.get(q.id, "kept"), into.get(q.id))
@@ -517,6 +534,43 @@ def _knowledge(
         progress.say(f"  conflict, your version stays until you settle it: {conflict}")
     run.finish("entries", **figures)
     return extractions
+
+
+def _useless(
+    recipe: Recipe,
+    run: Run,
+    adapter: Path,
+    entries: Sequence[Entry],
+    failures: Sequence[Question],
+    progress: Progress,
+) -> dict[str, str]:
+    """Return the entries that helped with none of the failures they were tried on, and why.
+
+    Each failure is answered again with the entry that it retrieves of those that were not made
+    from it alone. An entry that none retrieves is not tried, and speaks for itself.
+    """
+    search = IndexSearch(student.index(recipe, entries), own=False)
+    found = search(failures)
+    tried = [question for question, some in zip(failures, found, strict=True) if some]
+    # What was tried before holds as long as the same would be asked again.
+    prompt = prompts.load(student.PROMPT)
+    asked = {one.question.id: messages_sha(one.messages) for one in prepare(tried, prompt, search)}
+    kept = [a for a in run.read("admission", Attempt) if asked.get(a.question) == a.prompt_sha]
+    (run.folder / "admission.jsonl").unlink(missing_ok=True)
+    run.append("admission", kept)
+    attempts = _answered(recipe, run, adapter, "admission", tried, progress, search)
+    right, shown = Counter[str](), Counter[str]()
+    for attempt in attempts:
+        for hit in attempt.hits:
+            shown[hit.entry] += 1
+            right[hit.entry] += attempt.outcome == "correct"
+    useless = {id_: f"none of {count} failures" for id_, count in shown.items() if not right[id_]}
+    progress.say(
+        f"  admission: {len(shown) - len(useless):,} entries help with a failure that they were "
+        f"not made from, {len(useless):,} do not, {len(entries) - len(shown):,} not tried"
+    )
+    run.finish("admission", helped=len(shown) - len(useless), useless=len(useless))
+    return useless
 
 
 def knowledge_requests(

@@ -185,7 +185,8 @@ class Recipe(Settings):
     trainings read together, counted in general distillations (the rationales, as questions and
     rationales, ``train.general_epochs`` times); without it the epochs stand as they are.
     ``shrink`` trains in several stages, each of which shows that share of the knowledge.
-    ``contrast`` adds the first student's wrong answers, to be unlearned.
+    ``contrast`` adds the first student's wrong answers, to be unlearned. With ``admission`` a new
+    entry must help with a failure that it was not made from to enter the knowledge base.
     """
 
     data: Data
@@ -198,6 +199,7 @@ class Recipe(Settings):
     budget: float | None = Field(None, gt=0)
     shrink: tuple[float, ...] | None = Field(None, min_length=1)
     contrast: Contrast | None = None
+    admission: bool | None = None
 
     @field_validator("views", mode="before")
     @classmethod
@@ -242,6 +244,8 @@ class Recipe(Settings):
     def _has_failures(self) -> Recipe:
         if self.contrast is not None and not self.symbolic:
             raise ValueError("contrast needs a view with knowledge: without one, none is mined")
+        if self.admission and not self.symbolic:
+            raise ValueError("admission needs a view with knowledge: without one, there is none")
         return self
 
     @property

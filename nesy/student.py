@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from nesy import benchmarks, models, prompts
 from nesy.completions import CachedLM
 from nesy.kb import store
 from nesy.kb.encoder import load_encoder
+from nesy.kb.entry import Entry
 from nesy.kb.gate import GatedSearch
 from nesy.kb.index import Index
 from nesy.kb.rerank import load_reranker
@@ -72,8 +74,12 @@ def load_index(recipe: Recipe, kb: Path) -> Index:
     Raises:
         EntryError: the knowledge base can't be read; every problem with its place.
     """
+    return index(recipe, store.load(kb).entries.values())
+
+
+def index(recipe: Recipe, entries: Iterable[Entry]) -> Index:
+    """Index entries as the recipe says."""
     settings = recipe.knowledge
-    entries = store.load(kb).entries
     questions = None
     if settings.key == "question":
         questions = {question.id: question.text for question in training_questions(recipe)}

@@ -21,11 +21,13 @@ from nesy.answer import answer
 from nesy.asking import Settings
 from nesy.errors import InputError
 from nesy.kb import store
+from nesy.kb.extract import Extraction
 from nesy.progress import Progress
 from nesy.runs import Run
 from nesy.types import Attempt, Completion, Example, Hit, Messages, Question, Sampling
 
 METHODS = [name for name in resources.names("recipes") if recipes.load(name).name is not None]
+TOGETHER = [name for name in METHODS if recipes.load(name).admission is None]
 ENTRY = SimpleNamespace(lesson="Convert first.", facts=("A baker's dozen is 13 items.",))
 QUESTION = Question("q/1", "b", "t", "train", "Two baker's dozens?", "26", "number")
 LESSON = views.Lesson("q/1", QUESTION.text, "2 * 13 = 26.", "26", (ENTRY,), (ENTRY,))
@@ -64,7 +66,7 @@ def test_methods_differ_in_the_method_only() -> None:
     base = distill.common(recipes.load("embedded"))
     for name in METHODS:
         made = recipes.load(name)
-        assert distill.common(made) == base, name
+        assert distill.common(made) == {**base, "admission": made.admission or False}, name
         assert made.budget == 2, name
         assert made.description, name
 
@@ -107,7 +109,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Any:
         model = small.save(there / "student", "llama", context=1024)
         (there / "kb").mkdir()
         plan = cli_distill.planned(
-            METHODS, [*SMALL_BUDGET, f"student.model={model}"], there / "runs"
+            TOGETHER, [*SMALL_BUDGET, f"student.model={model}"], there / "runs"
         )
         done = cli_distill.distilled(plan, there / "kb", Progress(quiet=True), Settings())
         yield plan, done, there / "kb"
@@ -115,7 +117,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def test_the_methods_share_what_the_teacher_wrote(made: Any) -> None:
     plan, done, kb = made
-    assert {folder.name for _, folder in plan} == set(METHODS)
+    assert {folder.name for _, folder in plan} == set(TOGETHER)
     first = done[0].run
     entries = {id_ for id_ in store.load(kb).entries if id_.startswith("distilled.")}
     assert entries
@@ -185,6 +187,65 @@ def test_what_was_written_wrongly_stands_beside_what_is_right(made: Any) -> None
         assert one.target == f" {attempts[one.question].completion.text.strip()}"
         assert one.target != right[one.messages]
         assert -0.2 <= one.weight < 0
+
+
+class Knowing:
+    """Answers right with knowledge in the families of ``helped``, and wrong otherwise."""
+
+    name = fingerprint = "knowing"
+
+    def __init__(self, questions: Sequence[Question], helped: set[str]) -> None:
+        self._questions = questions
+        self._helped = helped
+
+    def generate(self, prompts: Sequence[Messages], sampling: Sampling) -> list[Completion]:
+        said = []
+        for messages in prompts:
+            text = messages[-1].content
+            asked = next(q for q in self._questions if q.text in text)
+            knows = "Knowledge:" in text and asked.task in self._helped
+            said.append(f"So the answer is {asked.target if knows else '-1'}.")
+        return [Completion(text, "stop", 5, 5) for text in said]
+
+
+def test_an_entry_is_admitted_if_it_helps_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NESY_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    model = small.save(tmp_path / "student", "llama", context=1024)
+    (tmp_path / "kb").mkdir()
+    sets = [*SMALL_BUDGET, f"student.model={model}", "data.limit=40", "data.tasks=[points,savings]"]
+    recipe = recipes.load("nesycd-admission", sets)
+    questions = student.training_questions(recipe)
+    knowing = Knowing(questions, {"savings"})
+    monkeypatch.setattr(student, "load_student", lambda recipe, adapter: knowing)
+    done = distill.distill(recipe, tmp_path / "run", tmp_path / "kb", Progress(quiet=True))
+    run = Run.open(tmp_path / "run")
+    tasks = {question.id: question.task for question in questions}
+    tried = run.read("admission", Attempt)
+    assert {a.outcome for a in tried if tasks[a.question] == "savings"} == {"correct"}
+    extractions = run.read("knowledge", Extraction)
+    refused = [e for e in extractions if e.reason.startswith("not admitted: none of ")]
+    kept = [e for e in extractions if e.kept]
+    assert refused and kept
+    assert {tasks[e.question] for e in refused} == {"points"}
+    assert {"savings"} <= {tasks[e.question] for e in kept}
+    entries = set(store.load(tmp_path / "kb").entries)
+    assert {e.entry for e in kept} == entries
+    assert all(e.entry is None for e in refused)
+    for attempt in tried:  # no failure was answered with what was made from it alone
+        (hit,) = attempt.hits
+        mine = [e.question for e in extractions if e.entry == hit.entry]
+        assert mine != [attempt.question]
+    assert done.entries == len(entries)
+
+
+def test_recipes_that_make_other_entries_are_distilled_apart() -> None:
+    with pytest.raises(InputError, match="make different entries for one pack"):
+        cli_distill.planned(["nesycd", "nesycd-admission"], [], None)
+    plan = cli_distill.planned(["std-cot", "nesycd-admission"], [], None)
+    assert [recipe.name for recipe, _ in plan] == ["nesycd-admission", "std-cot"]
 
 
 def test_a_recipe_is_named_once() -> None:
@@ -296,11 +357,24 @@ def test_what_can_not_be_paired_is_refused(other: Any, said: str) -> None:
         methods.rows([*evaluations("a", {0: "+-"}), *other])
 
 
-def test_the_script_prints_the_table_as_markdown() -> None:
+@pytest.fixture(scope="module")
+def script() -> Any:
     path = str(Path(__file__).resolve().parent.parent / "scripts/reproduce")
     loader = SourceFileLoader("reproduce", path)
-    script = module_from_spec(spec_from_loader("reproduce", loader))
-    loader.exec_module(script)
+    made = module_from_spec(spec_from_loader("reproduce", loader))
+    loader.exec_module(made)
+    return made
+
+
+def test_the_script_puts_methods_with_entries_of_their_own_apart(script: Any) -> None:
+    asked = SimpleNamespace(base="embedded", set=["data.limit=9"])
+    names = ["std-cot", "nesycd-admission", "kard", "nesycd"]
+    groups = {"": ["std-cot", "kard", "nesycd"], "-nesycd-admission": ["nesycd-admission"]}
+    assert script.together(asked, names) == groups
+    assert set(script.METHODS.split(",")) == set(METHODS)
+
+
+def test_the_script_prints_the_table_as_markdown(script: Any) -> None:
     rows = methods.document(
         methods.rows(
             [

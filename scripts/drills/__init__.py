@@ -43,6 +43,8 @@ from drills.reading import (
     fact_date,
     fact_day,
     fact_difference,
+    fact_number,
+    fact_problem,
     fact_property,
     fact_quantity,
     fact_total,
@@ -52,12 +54,12 @@ from drills.words import LEXICON, Drill, calc, lettered
 __all__ = ["DRILLS", "LEXICON", "Drill", "calc", "draw", "lettered", "options"]
 
 DRILLS: dict[Callable[[Random], Drill], float] = {
-    fact_quantity: 3.0, fact_total: 2.5, fact_property: 2.0, fact_any: 4.0, fact_difference: 1.0,
-    fact_date: 0.3, fact_day: 1.2, match_option: 1.5,
-    plans: 3.0, story: 1.5, purchase: 0.7, arithmetic: 1.0, sums: 0.5,
-    claims: 1.5, switches: 0.7, gates: 0.7, formula: 1.5, walk: 1.5, registers: 1.0,
-    tally: 1.2, counting: 0.7, table: 1.5, columns: 2.0, record: 1.0, roles: 1.2,
-    gaps: 1.3, schedule: 0.5, row: 1.0, spelling: 0.7,
+    fact_problem: 6.0, fact_quantity: 1.0, fact_total: 1.5, fact_number: 2.0, fact_difference: 0.5,
+    fact_any: 4.5, fact_property: 1.5, fact_date: 0.3, fact_day: 1.2, match_option: 1.0,
+    plans: 3.0, story: 1.0, purchase: 0.7, arithmetic: 1.0, sums: 0.4,
+    claims: 1.5, switches: 0.5, gates: 0.5, formula: 1.5, walk: 1.5, registers: 0.7,
+    tally: 1.2, counting: 0.5, table: 1.5, columns: 2.0, record: 0.7, roles: 1.2,
+    gaps: 1.3, schedule: 0.3, row: 0.7, spelling: 0.4,
 }
 
 

@@ -15,6 +15,7 @@ from drills.words import (
     article,
     calc,
     invented,
+    lettered,
     pick,
     plural,
     term,
@@ -33,6 +34,22 @@ def _lines(rng: Random, lesson: str, fact: str, others: list[str]) -> tuple[str,
     if rng.random() < 0.7:
         lines.insert(0, lesson)
     return tuple(lines)
+
+
+_ADVICE = (
+    "{V} the {n} first, then {w} the {m}.", "Start from the {n}, which is the {m} of the {o}.",
+    "{V} what the {n} {w}, whatever it looks like.", "{V} the {n} into the {m} before mixing the two.",
+    "Multiply how many there are by what one of them {w}.", "{V} which {n} belongs to the named {m}, then choose that {o}.",
+    "Multiply the number of {n} by the {m} of one {o}.", "Do not {w} by the {n}; {v} the {m} of the {o}.",
+)
+
+
+def _lesson(rng: Random, lessons: tuple[str, ...]) -> str:
+    """Advice of any wording: what it says is general and decides nothing."""
+    if rng.random() < 0.3:
+        return rng.choice(lessons)
+    words = {key: rng.choice(LEXICON or WORDS) for key in "nmovw"}
+    return rng.choice(_ADVICE).format(V=words["v"].capitalize(), **words)
 
 
 _QUANTITY_LESSONS = (
@@ -233,7 +250,7 @@ def fact_date(rng: Random) -> Drill:
 
 
 _SAYS = (
-    "{A} {v} {b}.", "{C} {v} {b}.", "The {n} of {a} is {b}.", "{A} is {ab}.", "{A} comes from {b}.",
+    "{A} {v} {b}.", "{C} {v} {b}.", "The {n} of {a} is {b}.", "{A} is {ab}.", "{A} comes from {b}.", "The {c} is {ab}.",
     "{C} is the {n} of {b}.", "{A} stands for {b}.", "{C} deals with {b}.", "{A} gives {b}.",
     "{C} belongs to {b}.", "{A} counts as {b}.", "{C} is an {n} of {b}.", "{C} turns around {b}.",
     "{A} shows {b}.", "{A} is kept for {b}.", "{C} is a kind of {n} about {b}.",
@@ -254,6 +271,7 @@ _DIRECT = (
     "Which {n} does {a} {v}?", "What does {a} {v}?", "To which {n} does {a} belong?", "Which of these is the {n} of {c}?",
     "What is {c} the {n} of?", "Which {n} goes with {a}?", "What {v} {c}?", "Around which {n} does {c} {v}?",
     "A {n} of {c} is which of these?", "Which {n} is {a} for the {place}?", "Of which {n} is {c} made or won?",
+    "How is {a} {v}?", "What is {c}?", "Where does {a} go?", "Into which {n} does one put {a}?",
 )
 
 
@@ -271,7 +289,8 @@ def fact_any(rng: Random) -> Drill:
 
     def statement(name: str, value: str) -> str:
         return template.format(
-            A=article(name), C=name.capitalize(), a=article(name).lower(), b=value, ab=article(value).lower(), v=verb, n=noun
+            A=article(name), C=name.capitalize(), a=article(name).lower(), c=name,
+            b=value, ab=article(value).lower(), v=verb, n=noun,
         )
 
     name = term(rng)
@@ -291,7 +310,7 @@ def fact_any(rng: Random) -> Drill:
     question = question[0].upper() + question[1:]
     lines, label = pick(rng, values[0], values[1:])
     knowledge = _lines(
-        rng, rng.choice(_PROPERTY_LESSONS), fact,
+        rng, _lesson(rng, _PROPERTY_LESSONS), fact,
         [statement(term(rng), rng.choice(values)) for _ in range(2)],
     )
     return Drill(f"{question}\n{lines}", f"{fact} That is {values[0]} {label}.", label, knowledge)
@@ -311,7 +330,7 @@ def fact_total(rng: Random) -> Drill:
     ))
     fact = says.format(A=article(name), n=value, u=unit)
     knowledge = _lines(
-        rng, rng.choice(_QUANTITY_LESSONS), fact,
+        rng, _lesson(rng, _QUANTITY_LESSONS), fact,
         [says.format(A=article(term(rng)), n=_number(rng), u=unit) for _ in range(2)],
     )
     who, verb = rng.choice(NAMES), rng.choice(("records", "sees", "tunes", "scores", "draws", "studies", "keeps", "sends", rng.choice(WORDS)))
@@ -416,3 +435,185 @@ def _moved(date: tuple[int, int, int], by: int) -> tuple[tuple[int, int, int], l
         month, end = (month + 1, end - full) if month < 12 else (1, end - full)
         year += month == 1
     return (month, end, year), steps
+
+
+_TIMES = (
+    ("on Monday", "on Tuesday"), ("before lunch", "after lunch"), ("in one hall", "in another"), ("last year", "this year"),
+    ("in spring", "in autumn"), ("with the left hand", "with the right hand"), ("at first", "later"),
+)
+_HOLDERS = ("poster", "page", "box", "shelf", "team", "ship", "room", "bag", "picture", "crate")
+_SPANS = ("day", "week", "month", "year", "game", "contest", "season", "visit", "round")
+_VERB_OF = ("is", "is worth", "has", "was", "holds", "counts", "takes")
+
+
+def fact_problem(rng: Random) -> Drill:
+    """A word problem put together from parts: how many there are, what one is, what is done then."""
+    name, unit, many = term(rng), "", ""
+    unit = rng.choice((rng.choice(THINGS), plural(invented(rng)), plural(rng.choice(LEXICON or WORDS)), f"{rng.choice(WORDS)} points", "points"))
+    where = f" in {rng.choice((invented(rng), rng.choice(WORDS), rng.choice(WORDS) + ' ' + rng.choice(WORDS)))}" if rng.random() < 0.25 else ""
+    many, name = plural(name) + where, name + where
+    says, value = rng.choice(_VERB_OF), _number(rng)
+    fact = f"{article(name)} {says} {value} {unit}."
+    knowledge = _lines(
+        rng, _lesson(rng, _QUANTITY_LESSONS), fact,
+        [f"{article(term(rng))} {says} {_number(rng)} {unit}." for _ in range(2)],
+    )
+    who, other = rng.sample(NAMES, 2)
+    if rng.random() < 0.3:
+        who = f"A {rng.choice(WORDS)}"
+    verb, holder, span = rng.choice(("gets", "has", "sees", "draws", "records", "studies", "paints", rng.choice(LEXICON or WORDS))), rng.choice(_HOLDERS), rng.choice(_SPANS)
+    are = {"is": "are", "is worth": "make", "has": "have", "was": "are", "holds": "hold", "counts": "make", "takes": "take"}[says]
+    a, b, k = rng.randint(2, 15), rng.randint(1, 15), rng.randint(2, 9)
+    form = rng.randrange(12)
+
+    def converted(count: int) -> tuple[int, str]:
+        total, step = calc(count, "*", value)
+        return total, f"{count} {many} {are} {step} {unit}."
+
+    if form == 0:
+        both, first = calc(a, "+", b)
+        total, line = converted(both)
+        when = rng.choice(_TIMES)
+        ask = rng.choice((
+            f"{who} {verb} {a} {many} {when[0]} and {b} {many} {when[1]}. How many {unit} do they have together?",
+            f"{who} {verb} {a} {many} {when[0]} and {b} {many} {when[1]}. How many {unit} does {who} {verb}?",
+            f"One {holder} has {a} {many}, another has {b} {many}. How many {unit} are on both?",
+        ))
+        return Drill(ask, f"{fact} Together there are {first} {many}. {line}", str(total), knowledge)
+    if form == 1:
+        high = a + b
+        more, first = calc(high, "-", a)
+        total, line = converted(more)
+        when = rng.choice(_TIMES)
+        ask = rng.choice((
+            f"One {holder} shows {high} {many} and another shows {a} {many}. How many more {unit} does the first {holder} show?",
+            f"{who} had {high} {many} {when[0]} and has {a} {many} {when[1]}. How many {unit} fewer is that?",
+            f"{who} {verb} {high} {many}, {other} only {a}. How many {unit} more does {who} {verb}?",
+        ))
+        return Drill(ask, f"{fact} The difference is {first} {many}. {line}", str(total), knowledge)
+    total, line = converted(a)
+    if form == 2:
+        left, then = calc(total, "-", b := rng.randint(1, total - 1) if total > 1 else 0)
+        ask = rng.choice((
+            f"{who} {verb} {a} {many}. Of their {unit}, {b} are finished. How many {unit} are still to do?",
+            f"{who} had {a} {many}, of which {b} {unit} are gone. How many {unit} are left?",
+            f"{who} planned {a} {many}. So far {b} {unit} are done. How many {unit} remain?",
+        ))
+        return Drill(ask, f"{fact} {line} Without {b} that is {then} {unit}.", str(left), knowledge)
+    if form == 3:
+        end, then = calc(total, "+", b)
+        ask = rng.choice((
+            f"{who} {verb} {a} {many} and {b} {unit} besides. How many {unit} is that?",
+            f"{who} {verb} {a} {many}, and {b} more {unit} on top. How many {unit} does that make?",
+            f"A {holder} with {a} {many} and {b} other {unit}: how many {unit} are there?",
+        ))
+        return Drill(ask, f"{fact} {line} With {b} more that is {then} {unit}.", str(end), knowledge)
+    if form in (4, 5):
+        end, then = calc(total, "*", k)
+        ask = rng.choice((
+            f"{who} {verb} {a} {many} each {span}. How many {unit} does {who} get in {k} {span}s?",
+            f"Each {span} brings {who} {a} {many}. How many {unit} do {k} of them bring?",
+            f"There are {a} {many} on one {holder}. How many {unit} do {k} {holder}s have?",
+        ))
+        if form == 4:
+            return Drill(ask, f"{fact} {line} {k} times that is {then} {unit}.", str(end), knowledge)
+        last, more = calc(end, "+", b)
+        ask = rng.choice((
+            f"{who} gets {a} {many} each {span} for {k} {span}s and then {b} {unit} on top. How many {unit} does {who} get?",
+            f"{who} starts with {b} {unit}. Then each of {k} {span}s adds {a} {many}. How many {unit} does {who} have at the end?",
+        ))
+        return Drill(ask, f"{fact} {line} {k} times that is {then} {unit}. With {b} more that is {more} {unit}.", str(last), knowledge)
+    if form == 6:
+        both, then = calc(total, "+", b)
+        end, last = calc(both, "*", k)
+        ask = rng.choice((
+            f"One {holder} shows {a} {many} and {b} other {unit}. How many {unit} do {k} such {holder}s show?",
+            f"Every {span} {who} {verb} {a} {many} and {b} {unit} besides. How many {unit} is that in {k} {span}s?",
+        ))
+        return Drill(ask, f"{fact} {line} With {b} more that is {then} {unit}. {k} times that is {last} {unit}.", str(end), knowledge)
+    if form in (7, 8):
+        count = a * k
+        total, line = converted(count)
+        each, then = calc(total, "/", k)
+        ask = rng.choice((
+            f"{who} divides {count} {many} equally between {k} places. How many {unit} does each place get?",
+            f"{who} splits {count} {many} into {k} equal parts. How many {unit} are in each part?",
+            f"A team of {k} has {count} {many} in a {span}, the same for each member. How many {unit} is that for one member?",
+        ))
+        return Drill(ask, f"{fact} {line} One of {k} equal shares is {then} {unit}.", str(each), knowledge)
+    item = rng.choice(THINGS)
+    end, then = calc(total, "*", k)
+    if form == 9:
+        return Drill(
+            f"{who} {verb} {a} {many}. Each of the {unit} gets {k} {item}. How many {item} do all the {unit} get?",
+            f"{fact} {line} At {k} each that is {then} {item}.", str(end), knowledge)
+    if form == 10:
+        last, more = calc(end, "+", b)
+        return Drill(
+            f"{who} {verb} {a} {many}. Each of the {unit} gets {k} {item}, and {b} {item} are spares. How many {item} does {who} need?",
+            f"{fact} {line} At {k} each that is {then} {item}. With {b} more that is {more} {item}.", str(last), knowledge)
+    back, step = calc(total, "/", value)
+    return Drill(
+        rng.choice((
+            f"{who} has {total} {unit}. How many {many} is that?",
+            f"How many {many} can {who} make of {total} {unit}?",
+        )),
+        f"{fact} {total} {unit} are {step} {many}.", str(back), knowledge)
+
+
+_SCALES = ("atomic number", "rank", "score", "depth", "strength", "number of wheels", "page", "level", "count", "weight")
+
+
+def fact_number(rng: Random) -> Drill:
+    """A number that the knowledge gives, moved by one step, among numbers in order."""
+    name, scale = term(rng), rng.choice((*_SCALES, rng.choice(LEXICON or WORDS)))
+    unit = plural(rng.choice((invented(rng), rng.choice(WORDS), "electron", "proton", "neutron")))
+    value = rng.choice((rng.randint(2, 20), rng.randint(10, 99)))
+    fact = rng.choice(("The {s} of {c} is {n}.", "{C} has the {s} {n}.", "{C} has {n} as its {s}.")).format(
+        s=scale, c=name, C=name.capitalize(), n=value
+    )
+    k, who = rng.randint(1, 9), rng.choice(NAMES)
+    form = rng.randrange(6)
+    thing = rng.choice(("an atom of", "a piece of", "a model of", "the core of", "a picture of", "a"))
+    if form == 0:
+        answer, step = value, f"So there are {value} {unit}."
+        ask = rng.choice((
+            f"How many {unit} are in {thing} {name}?", f"{who} builds {thing} {name}. How many {unit} does it need?",
+            f"How many {unit} does {thing} {name} have?",
+        ))
+    elif form == 1:
+        k = min(k, value - 1)
+        answer, step = value - k, f"The {unit} are {value} - {k} = {value - k}."
+        ask = rng.choice((
+            f"{thing.capitalize()} {name} loses {k} {unit}. How many {unit} are left?",
+            f"{who} takes {k} {unit} from {thing} {name}. How many {unit} remain?",
+        ))
+    elif form == 2:
+        answer, step = value + k, f"The {unit} are {value} + {k} = {value + k}."
+        ask = rng.choice((
+            f"{thing.capitalize()} {name} gains {k} {unit}. How many {unit} has it now?",
+            f"{who} adds {k} {unit} to {thing} {name}. How many {unit} are there now?",
+        ))
+    elif form == 3:
+        whole = value + rng.randint(1, 60)
+        answer, step = whole - value, f"The {unit} are {whole} - {value} = {whole - value}."
+        ask = rng.choice((
+            f"{thing.capitalize()} {name} has a total number of {whole}. How many {unit} does it have?",
+            f"{who} draws {thing} {name} with a {rng.choice(WORDS)} number of {whole}. How many {unit} belong in the drawing?",
+        ))
+    else:
+        less = rng.randint(1, value - 1)
+        answer, step = value - less, f"The difference is {value} - {less} = {value - less}."
+        ask = rng.choice((
+            f"A {rng.choice(WORDS)} has {less} {unit}. How many more {unit} has {thing} {name}?",
+            f"How far is {name} above {less}?", f"{who} finds one with {less}. How much more has {name}?",
+        ))
+    near = {answer + d for d in range(-5, 6)} | {value, k, value + k}
+    texts = sorted([answer, *rng.sample(sorted(n for n in near if n > 0 and n != answer), rng.choice((3, 3, 4)))])
+    label = f"({chr(65 + texts.index(answer))})"
+    knowledge = _lines(
+        rng, _lesson(rng, _QUANTITY_LESSONS), fact, [f"The {scale} of {term(rng)} is {rng.randint(1, 99)}." for _ in range(2)]
+    )
+    return Drill(
+        f"{ask}\n{lettered([str(n) for n in texts])}", f"{fact} {step} That is {answer} {label}.", label, knowledge
+    )

@@ -249,6 +249,8 @@ def expected(known: Definition, split: str, tasks: Sequence[str]) -> int | None:
         counts = [task.count if whole else None for n, task in known.tasks.items() if n in tasks]
     else:
         whole = not tasks or list(tasks) == [known.name]
+        if whole and split in known.counts:
+            return known.counts[split]
         counts = [known.counts.get(source) if whole else None for source in stored]
     full = [count for count in counts if count is not None]
     if not full or len(full) < len(counts):

@@ -406,12 +406,18 @@ def _contamination(
     """Look for the test questions in the knowledge base and in the training rationales."""
     entries = {} if asked.kb is None else dict(store.load(asked.kb).entries)
     texts = {id_: contamination.entry_parts(entry) for id_, entry in entries.items()}
+    held = [] if asked.run is None else Run.open(asked.run).read("rationales", Rationale)
+    rationales = {f"{r.question}#{r.sample}": r for r in held if r.kept}
     encoder = None
-    if asked.kb is not None and recipe.knowledge.mode != "bm25":
+    if (texts or rationales) and recipe.knowledge.mode != "bm25":
         encoder = load_encoder(recipe.knowledge.encoder)
-    rationales = [] if asked.run is None else Run.open(asked.run).read("rationales", Rationale)
     by_entries = contamination.overlaps(texts, questions, encoder)
-    by_rationales = contamination.overlaps({r.question: [r.text] for r in rationales}, questions)
+    by_rationales = contamination.overlaps(
+        {id_: [rationale.text] for id_, rationale in rationales.items()},
+        questions,
+        encoder,
+        {id_: rationale.answer for id_, rationale in rationales.items()},
+    )
     # An entry that states the fact which a question rests on is knowledge, not a leak.
     asked_for = {question.id: evaluate.statements(question) for question in questions}
     by_entries = [o for o in by_entries if not asked_for[o.question] & {*entries[o.source].facts}]

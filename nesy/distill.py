@@ -130,7 +130,9 @@ def training_questions(recipe: Recipe) -> tuple[list[Question], dict[str, int]]:
     data = recipe.data
     own, extra = student.drawn(recipe)
     loaded = own + extra
-    tests = {_bare(q.text) for q in benchmarks.load(data.benchmark, "test", tasks=data.tasks)}
+    tests: set[str] = set()
+    if "test" in benchmarks.definition(data.benchmark).splits:
+        tests = {_bare(q.text) for q in benchmarks.load(data.benchmark, "test", tasks=data.tasks)}
     kept = [q for q in loaded if _bare(q.text) not in tests]
     unique = list({_bare(q.text): q for q in reversed(kept)}.values())[::-1]
     figures = {

@@ -354,7 +354,9 @@ def _knowledge(
     by_id = {question.id: question for question in questions}
     requests = knowledge_requests(recipe, by_id, failures)
     sampling = Sampling(
-        temperature=recipe.teacher.temperature, max_tokens=recipe.teacher.knowledge_max_tokens
+        temperature=recipe.teacher.temperature,
+        max_tokens=recipe.teacher.knowledge_max_tokens,
+        schema=prompts.load(recipe.teacher.knowledge_prompt).schema,
     )
     with progress.stage("knowledge", len(failures), "failures") as advance:
         answers = teacher.ask("knowledge", requests, sampling, advance)

@@ -143,10 +143,15 @@ def distill(
         for line in cli_distill.remarks(resolved, stages):
             print_line(line)
         return
+    from nesy import ranks, train
     from nesy.distill import distill as run_distillation
     from nesy.progress import Progress
 
-    made = run_distillation(resolved, folder, kb, Progress(quiet), asking)
+    with ranks.joined() as first:
+        if not first:
+            train.follow()
+            return
+        made = run_distillation(resolved, folder, kb, Progress(quiet), asking)
     if as_json:
         print_json(made.to_json())
         return

@@ -81,16 +81,20 @@ def distill(
         if asking.max_usd is not None:
             first = _failures_first(recipe, run, questions, progress)
         rationales = _rationales(recipe, run, teacher, first, progress)
-        lessons = _lessons(questions, rationales)
+        held_out = _held_out(recipe, questions)
+        lessons = _lessons([q for q in questions if q not in held_out], rationales)
         _undo_what_rests_on_fewer(run, teacher, len(lessons), progress)
-        stage1 = _train(recipe, run, "stage1", _general(recipe, lessons), None, progress)
+        judge = _judge(recipe, held_out, None)
+        general = _general(recipe, lessons)
+        stage1 = _train(recipe, run, "stage1", general, None, progress, judge)
         failures = _failures(recipe, run, stage1, questions, progress)
         extractions = _knowledge(recipe, run, teacher, questions, failures, kb, progress)
         adapter = folder / "adapter"
         if run.done("adapter") is None or not (adapter / train.REPORT).is_file():
             augmented = _augmented(recipe, run, kb, questions, lessons, progress)
             init = stage1 if recipe.train.init == "stage1" else None
-            _train(recipe, run, "adapter", augmented, init, progress)
+            judge = _judge(recipe, held_out, kb)
+            _train(recipe, run, "adapter", augmented, init, progress, judge)
 
         done = Distilled(
             run=folder,
@@ -236,7 +240,8 @@ def _lessons(questions: Sequence[Question], rationales: Sequence[Rationale]) -> 
     """
     by_id = {question.id: question for question in questions}
     place = {question.id: number for number, question in enumerate(questions)}
-    ordered = sorted(rationales, key=lambda r: (r.sample, place[r.question]))
+    asked = (r for r in rationales if r.question in by_id)
+    ordered = sorted(asked, key=lambda r: (r.sample, place[r.question]))
     kept = {(r.question, r.text): r for r in ordered if r.kept}
     return [
         views.Lesson(q.id, q.text, r.text, q.target)
@@ -259,6 +264,7 @@ def _train(
     examples: Sequence[Example],
     init: Path | None,
     progress: Progress,
+    judge: train.Judge | None,
 ) -> Path:
     """Train an adapter into ``<run>/<name>``."""
     epochs = recipe.train.general_epochs if name == "stage1" else recipe.train.augmented_epochs
@@ -276,6 +282,10 @@ def _train(
         gradient_checkpointing=recipe.train.gradient_checkpointing,
         seed=recipe.train.seed,
         device=recipe.student.device,
+        dtype=recipe.train.dtype,
+        quantization=recipe.train.quantization,
+        evaluations=0 if judge is None else recipe.train.evaluations,
+        patience=recipe.train.patience,
     )
     folder = run.folder / name
     checked = train.preflight(recipe.student.model, examples, settings)
@@ -294,12 +304,45 @@ def _train(
             folder,
             lambda p: advance(p.tokens, f"loss {p.loss:.3f}"),
             init,
+            judge,
+        )
+    if report.accuracy is not None:
+        progress.say(
+            f"  {report.accuracy:.1%} of the held-out questions are answered after step "
+            f"{report.best_step}, more than before and after; that adapter is kept"
         )
     progress.say(
         f"  loss {report.first_loss:.3f} to {report.last_loss:.3f} in {report.steps} steps"
     )
     run.finish(name, examples=checked.examples, tokens=report.tokens, last_loss=report.last_loss)
     return folder
+
+
+def _held_out(recipe: Recipe, questions: Sequence[Question]) -> list[Question]:
+    """Questions that the student is not trained on, chosen by their hash; none by default."""
+    if recipe.train.held_out is None:
+        return []
+    if recipe.train.held_out >= len(questions):
+        raise TrainingError(
+            f"train.held_out={recipe.train.held_out} leaves none of {len(questions)} training "
+            "questions to train on"
+        )
+    shuffled = sorted(questions, key=lambda q: hashlib.sha256(q.id.encode()).digest())
+    return shuffled[: recipe.train.held_out]
+
+
+def _judge(recipe: Recipe, held_out: Sequence[Question], kb: Path | None) -> train.Judge | None:
+    """Measure an adapter on held-out questions, by the path of evaluation."""
+    if not held_out:
+        return None
+    prompt, sampling = prompts.load(student.PROMPT), Sampling(max_tokens=recipe.student.max_tokens)
+    search = None if kb is None else student.load_search(recipe, kb, own=False)
+
+    def judge(adapter: Path) -> float:
+        attempts = answer(held_out, student.load_student(recipe, adapter), prompt, sampling, search)
+        return sum(attempt.outcome == "correct" for attempt in attempts) / len(held_out)
+
+    return judge
 
 
 def _failures(

@@ -67,6 +67,7 @@ class Asked:
     device: str | None = None
     dtype: str | None = None
     batch_size: int | str = "auto"
+    ray: str | None = None
     seed: int = 0
     strict_data: bool = False
     resume: bool = True
@@ -116,7 +117,11 @@ def measure(asked: Asked, progress: Progress) -> Measured:
             if cell.adapter not in students:
                 students[cell.adapter] = CachedLM(
                     student.load_student(
-                        recipe, cell.adapter, batch_size=asked.batch_size, base_url=asked.base_url
+                        recipe,
+                        cell.adapter,
+                        batch_size=asked.batch_size,
+                        base_url=asked.base_url,
+                        ray=asked.ray,
                     ),
                     Completions(),
                     reuse=asked.resume,

@@ -24,11 +24,13 @@ def load_student(
     *,
     batch_size: int | str = "auto",
     base_url: str | None = None,
+    ray: str | None = None,
 ) -> LM:
     """Load the recipe's student, with an adapter or, with ``None``, as it was before.
 
     ``batch_size`` is the number of questions that local weights decode at a time; ``base_url``
-    is for a model behind an endpoint.
+    is for a model behind an endpoint, ``ray`` is the address of a cluster that shall hold local
+    weights.
 
     Raises:
         ModelError: the model or the adapter is missing.
@@ -41,6 +43,7 @@ def load_student(
         calculator=recipe.student.calculator,
         batch_size=batch_size,
         base_url=base_url,
+        ray=ray,
     )
 
 

@@ -72,9 +72,10 @@ class RayModel:
         self._starting: list[Any] = [self._start() for _ in range(gpus or len(machines))]
         first = self._starting[0]
         try:
-            self._name, self._fingerprint = ray.get(first.about.remote())
+            about: tuple[str, str] = ray.get(first.about.remote())
         except ray.exceptions.RayError as error:
             raise self._told(error) from error
+        self._name, self._fingerprint = about
 
     @property
     def name(self) -> str:

@@ -142,7 +142,7 @@ class Server(ThreadingHTTPServer):
         text = next((turn.text for turn in reversed(asked.messages) if turn.role == "user"), "")
         if not text.strip():
             raise InputError("there is no user message with text to answer")
-        question = Question("serve", "serve", "serve", "test", text.strip(), "", "text")
+        question = Question("serve", "", "serve", "test", text.strip(), "", "text")
         (prepared,) = prepare([question], self.system.prompt, self.system.search)
         stop = (asked.stop,) if isinstance(asked.stop, str) else asked.stop or ()
         sampling = Sampling(

@@ -20,7 +20,7 @@ Finish = Literal["stop", "length"]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question of a benchmark, as it is shown to a model.
+    """One question of a benchmark, or, with no ``benchmark``, one that a person asks.
 
     ``text`` already holds the option lines of a choice question
     (``Options:\\n(A) …\\n(B) …``); ``choices`` repeats the option texts for grading.

@@ -139,14 +139,14 @@ class Index:
         queries: Sequence[str],
         k: int | None = None,
         exclude: Sequence[frozenset[str]] | None = None,
-        tasks: Sequence[tuple[str, str]] | None = None,
+        tasks: Sequence[tuple[str, str] | None] | None = None,
         without: Sequence[frozenset[str]] | None = None,
     ) -> list[list[Found]]:
         """Return the best entries of each query, best first; ties in the order of ids.
 
         ``exclude`` holds, per query, ids of questions; entries made from these alone are not
         returned. ``tasks`` holds the (benchmark, task) of each query, which entries with a scope
-        must serve (no scope is applied without it). ``without`` holds, per query, ids of
+        must serve (``None`` applies no scope). ``without`` holds, per query, ids of
         entries that are left out as if they were not there.
 
         Raises:

@@ -187,6 +187,10 @@ def import_(
     entries, refused = (
         (read_entries(file, pack), []) if teacher is None else _by_teacher(file, pack, teacher)
     )
+    for one in refused:
+        typer.echo(f"{one.place}: refused: {one.reason}: {flat(one.text)[:200]}", err=True)
+    if not entries:
+        raise InputError(f"{resources.shown(file)}: it gives no entry, so nothing was written")
     done = store.write_drafts(folder, pack, entries, license_=license_, action="imported")
     groups = {
         name: getattr(done, name) for name in ("added", "updated", "kept", "unchanged", "deleted")
@@ -199,8 +203,6 @@ def import_(
     typer.echo(f"{resources.shown(done.path)}: {counts or 'no entries'}")
     if done.conflicts:
         typer.echo(f"{len(done.conflicts)} conflicts: see nesy kb merge", err=True)
-    for one in refused:
-        typer.echo(f"{one.place}: refused: {one.reason}: {flat(one.text)[:200]}", err=True)
 
 
 def _by_teacher(file: Path, pack: str, teacher: str) -> tuple[list[Entry], list[Refused]]:

@@ -303,8 +303,10 @@ class Index:
         if self._words is None or not words:
             return {}, []
         scores = self._words.scores(words)
-        depth = min(len(scores), 2 * _DEPTH + len(blocked))
-        near = np.argpartition(-scores, depth - 1)[:depth]
-        found = {int(row): round(float(scores[row]), 5) for row in near if scores[row] > 0}
+        near = np.flatnonzero(scores)
+        depth = 2 * _DEPTH + len(blocked)
+        if len(near) > depth:
+            near = near[np.argpartition(-scores[near], depth - 1)[:depth]]
+        found = {int(row): round(float(scores[row]), 5) for row in near}
         ranked = sorted((-score, row) for row, score in found.items() if row not in blocked)
         return found, [row for _, row in ranked[:_DEPTH]]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 
 from nesy import benchmarks, models, prompts
 from nesy.completions import CachedLM
 from nesy.kb import store
 from nesy.kb.encoder import load_encoder
+from nesy.kb.entry import Entry
 from nesy.kb.gate import GatedSearch
-from nesy.kb.index import Index
+from nesy.kb.index import Found, Index
 from nesy.kb.rerank import load_reranker
 from nesy.kb.search import IndexSearch, Searching
 from nesy.recipe import Recipe
@@ -53,8 +56,11 @@ def load_index(recipe: Recipe, kb: Path) -> Index:
     Raises:
         EntryError: the knowledge base can't be read; every problem with its place.
     """
+    return _index(recipe, store.load(kb).entries)
+
+
+def _index(recipe: Recipe, entries: Mapping[str, Entry]) -> Index:
     settings = recipe.knowledge
-    entries = store.load(kb).entries
     questions = None
     if settings.key == "question":
         questions = {question.id: question.text for question in training_questions(recipe)}
@@ -107,6 +113,33 @@ def drawn(recipe: Recipe) -> tuple[list[Question], list[Question]]:
 def load_search(recipe: Recipe, kb: Path, own: bool = True) -> IndexSearch:
     """Make the search that questions go through; ``own`` as in ``IndexSearch``."""
     return IndexSearch(load_index(recipe, kb), own=own)
+
+
+class LiveSearch:
+    """A search that follows the packs of a folder: what is saved there serves the next question.
+
+    A folder with a problem serves nothing until it is mended.
+    """
+
+    def __init__(self, recipe: Recipe, kb: Path) -> None:
+        """Raises EntryError if the knowledge base can't be read."""
+        self._kb = kb
+        self._held = store.load(kb)
+        self._index = _index(recipe, self._held.entries)
+        self._lock = Lock()
+
+    def __call__(self, questions: Sequence[Question]) -> list[list[Found]]:
+        """Return the entries found for each question, best first.
+
+        Raises:
+            EntryError: the knowledge base can't be read as it is now.
+        """
+        with self._lock:
+            now = store.load(self._kb, known=self._held)
+            if now.texts != self._held.texts:
+                self._index = self._index.updated(now.entries)
+            self._held = now
+            return IndexSearch(self._index)(questions)
 
 
 def gated(recipe: Recipe, search: Searching, lm: LM) -> Searching:

@@ -29,11 +29,15 @@ _SECONDS = 2.0  # between two writes of spend.json
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a teacher is asked: the endpoint's terms, the cap in USD, and whether to try again."""
+    """How a teacher is asked: the endpoint's terms, the cap in USD, and whether to try again.
+
+    ``ray`` is the address of a cluster that shall hold a teacher of local weights.
+    """
 
     terms: Terms = field(default_factory=Terms)
     max_usd: float | None = None
     retry_failed: bool = False
+    ray: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ class Teacher:
         self._id = str((run.read_json(_SPEND) or {}).get("run") or uuid4().hex)
         spent = sum(charged.usd or 0.0 for charged in self._store.charged(self._id))
         self._budget = Budget(price, settings.max_usd, spent)
-        lm = models.load(spec, terms=settings.terms, budget=self._budget)
+        lm = models.load(spec, terms=settings.terms, budget=self._budget, ray=settings.ray)
         self._lm = CachedLM(lm, self._store, run=self._id, price=price)
         self._written = 0.0
         self.retried = 0

@@ -97,6 +97,9 @@ def distill(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Ask again what failed before.")
     ] = False,
+    ray: Annotated[
+        str | None, typer.Option(help="Ray cluster that shall hold a teacher of local weights.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only estimate calls, tokens and cost.")
     ] = False,
@@ -130,7 +133,7 @@ def distill(
     from nesy.models.flow import Terms
 
     terms = Terms(base_url, max_concurrency, rpm, tpm, timeout, batch_api)
-    asking = Settings(terms, max_usd, retry_failed)
+    asking = Settings(terms, max_usd, retry_failed, ray)
     if dry_run:
         from nesy import tables
 
@@ -143,9 +146,14 @@ def distill(
         for line in cli_distill.remarks(resolved, stages):
             print_line(line)
         return
+    from nesy import ranks, train
     from nesy.progress import Progress
 
-    made = cli_distill.distilled(planned, kb, Progress(quiet), asking)
+    with ranks.joined() as first:
+        if not first:
+            train.follow()
+            return
+        made = cli_distill.distilled(planned, kb, Progress(quiet), asking)
     if as_json:
         print_json(made[0].to_json() if len(made) == 1 else [one.to_json() for one in made])
         return
@@ -211,6 +219,9 @@ def evaluate(
         str,
         typer.Option("--batch-size", "--batch_size", help="auto, or questions decoded at a time."),
     ] = "auto",
+    ray: Annotated[
+        str | None, typer.Option(help="Ray cluster that shall hold the model: auto, host:port …")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="auto | cpu | cuda | cuda:<n>")] = None,
     dtype: Annotated[str | None, typer.Option(help="auto | float32 | bfloat16 | float16")] = None,
     show: Annotated[
@@ -266,6 +277,7 @@ def evaluate(
         device=device,
         dtype=dtype,
         batch_size=int(batch_size) if batch_size.isdecimal() else batch_size,
+        ray=ray,
         seed=seed,
         strict_data=strict_data,
         resume=resume,

@@ -77,7 +77,7 @@ def ask(text: str, run: Path, kb: Path, explain: bool) -> Answered:
     if not path.is_file():
         raise InputError(f"{resources.shown(run)}: no run here, it has no {RECIPE}")
     recipe = recipes.parse(path.read_text("utf-8"), resources.shown(path))
-    question = Question("ask", "ask", "ask", "test", text.strip(), "", "text")
+    question = Question("ask", "", "ask", "test", text.strip(), "", "text")
     search = student.load_search(recipe, kb)
     lm = student.answering(recipe, student.load_student(recipe, run / "adapter"))
     gated = student.gated(recipe, search, lm) if recipe.answering.knowledge else None

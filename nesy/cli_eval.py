@@ -46,7 +46,7 @@ _LISTED = 5  # leaks named on the screen; all are in report.json
 class Asked:
     """What to measure: a distillation run's student, or with ``run=None`` any ``model``.
 
-    ``split=None`` takes the benchmark's test splits; ``kb=None`` shows no knowledge;
+    ``split=None`` takes the split that papers report; ``kb=None`` shows no knowledge;
     ``calculator``, ``max_tokens``, ``device`` and ``dtype`` override the recipe's.
     """
 
@@ -67,6 +67,7 @@ class Asked:
     device: str | None = None
     dtype: str | None = None
     batch_size: int | str = "auto"
+    ray: str | None = None
     seed: int = 0
     strict_data: bool = False
     resume: bool = True
@@ -101,7 +102,8 @@ def measure(asked: Asked, progress: Progress) -> Measured:
         ModelError: the student can't be loaded or can't answer.
     """
     recipe = _recipe(asked)
-    loaded = _questions(asked)
+    splits = _splits(asked, recipe)
+    loaded = _questions(asked, splits)
     questions = [question for some in loaded for question in some.questions]
     asked = _by_recipe(asked, recipe)
     folder, prompt = _folder(asked, recipe), _prompt(asked, recipe)
@@ -116,7 +118,11 @@ def measure(asked: Asked, progress: Progress) -> Measured:
             if cell.adapter not in students:
                 cached = CachedLM(
                     student.load_student(
-                        recipe, cell.adapter, batch_size=asked.batch_size, base_url=asked.base_url
+                        recipe,
+                        cell.adapter,
+                        batch_size=asked.batch_size,
+                        base_url=asked.base_url,
+                        ray=asked.ray,
                     ),
                     Completions(),
                     reuse=asked.resume,
@@ -150,7 +156,7 @@ def measure(asked: Asked, progress: Progress) -> Measured:
             main,
             config={"batch_size": asked.batch_size, **json.loads(_settings(asked, recipe))},
             fewshot=asked.fewshot,
-            full=_full(loaded, asked.split or "test"),
+            full=_full(loaded, splits[0]),
             made=ablation,
             cell=told,
             contamination=leaks,
@@ -179,7 +185,8 @@ def grade_stored(path: Path, asked: Asked) -> Measured:
         InputError: unknown benchmark, or the file holds no gradable row.
     """
     known = benchmarks.definition(asked.benchmark)
-    wanted = asked.split or ("all" if known.carve is not None else "test")
+    carved = known.carve is not None
+    wanted = asked.split or ("all" if carved or "test" not in known.splits else "test")
     loaded = benchmarks.read(
         asked.benchmark, wanted, tasks=asked.tasks or None, strict_data=asked.strict_data
     )
@@ -322,13 +329,18 @@ def _prompt(asked: Asked, recipe: Recipe) -> Prompt:
     return prompts.load(fewshot.PROMPT) if asked.fewshot else student.prompt(recipe)
 
 
-def _questions(asked: Asked) -> list[Loaded]:
+def _splits(asked: Asked, recipe: Recipe) -> list[str]:
+    """The splits to measure on: those asked for, or what papers report."""
     known = benchmarks.definition(asked.benchmark)
-    splits = [asked.split]
-    if asked.split is None:
-        splits = ["test"]
-        if known.generated is not None and "test-new-facts" in known.generated:
-            splits.append("test-new-facts")
+    if asked.split is not None:
+        return [asked.split]
+    if known.generated is not None and "test-new-facts" in known.generated:
+        return ["test", "test-new-facts"]
+    trained_on = asked.run is not None and recipe.data.benchmark == known.name
+    return ["test" if trained_on else known.reported]
+
+
+def _questions(asked: Asked, splits: Sequence[str]) -> list[Loaded]:
     return [
         benchmarks.read(
             asked.benchmark,
@@ -339,7 +351,6 @@ def _questions(asked: Asked) -> list[Loaded]:
             strict_data=asked.strict_data,
         )
         for split in splits
-        if split is not None
     ]
 
 
@@ -413,12 +424,18 @@ def _contamination(
     """Look for the test questions in the knowledge base and in the training rationales."""
     entries = {} if asked.kb is None else dict(store.load(asked.kb).entries)
     texts = {id_: contamination.entry_parts(entry) for id_, entry in entries.items()}
+    held = [] if asked.run is None else Run.open(asked.run).read("rationales", Rationale)
+    rationales = {f"{r.question}#{r.sample}": r for r in held if r.kept}
     encoder = None
-    if asked.kb is not None and recipe.knowledge.mode != "bm25":
+    if (texts or rationales) and recipe.knowledge.mode != "bm25":
         encoder = load_encoder(recipe.knowledge.encoder)
-    rationales = [] if asked.run is None else Run.open(asked.run).read("rationales", Rationale)
     by_entries = contamination.overlaps(texts, questions, encoder)
-    by_rationales = contamination.overlaps({r.question: [r.text] for r in rationales}, questions)
+    by_rationales = contamination.overlaps(
+        {id_: [rationale.text] for id_, rationale in rationales.items()},
+        questions,
+        encoder,
+        {id_: rationale.answer for id_, rationale in rationales.items()},
+    )
     # An entry that states the fact which a question rests on is knowledge, not a leak.
     asked_for = {question.id: evaluate.statements(question) for question in questions}
     by_entries = [o for o in by_entries if not asked_for[o.question] & {*entries[o.source].facts}]

@@ -47,7 +47,7 @@ def compare(
         typer.echo(json.dumps(comparing.document(made, places), indent=2, ensure_ascii=False))
     else:
         for one in made:
-            tables.console().print(comparing.table(one))
+            tables.console(160).print(comparing.table(one))
             for title, ids in (("wins", one.wins), ("losses", one.losses)):
                 typer.echo(f"{title}: {len(ids) or 'none'}")
                 for id_ in ids:

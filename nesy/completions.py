@@ -308,7 +308,10 @@ class CachedLM:
         return Charge(self._run, self.stage, usd)
 
     def _keys(self, prompts: Sequence[Messages], sampling: Sampling) -> list[str]:
-        drawn = {name: value for name, value in asdict(sampling).items() if name != "max_tokens"}
+        drawn = asdict(sampling)
+        del drawn["max_tokens"]
+        if sampling.schema is None:
+            del drawn["schema"]  # so that answers stored before there were schemas are found
         decides = json.dumps([self.name, self.fingerprint, drawn], ensure_ascii=False)
         base = hashlib.sha256(decides.encode()).hexdigest()
         seen: Counter[str] = Counter()

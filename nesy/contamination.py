@@ -1,6 +1,6 @@
 """Find test questions in what is trained on or retrieved.
 
-A text is compared with every test question in five ways. What test questions share with one
+A text is compared with every test question in six ways. What test questions share with one
 another is their template and says nothing: word runs that stand in several of them are not
 counted, and a paraphrase must be closer to its question than the other test questions are.
 """
@@ -21,7 +21,9 @@ from nesy.types import Attempt, Encoder, Question
 if TYPE_CHECKING:
     import numpy as np
 
-How = Literal["exact", "8-gram", "numbers changed", "same numbers", "paraphrase"]
+How = Literal[
+    "exact", "8-gram", "numbers changed", "same numbers and answer", "same numbers", "paraphrase"
+]
 
 # Thresholds are set on GSM8K: of 7,473 training questions at most 1 % may be flagged.
 _RUN = 8  # words
@@ -29,9 +31,10 @@ _COPIED = 0.2  # share of a question's own 8-grams that a text holds
 _MASKED = 0.3  # the same with all numbers made equal
 _CLOSE = 0.83  # cosine of a paraphrase
 _NEAR = 0.68  # cosine that, with the same numbers, makes a paraphrase
+_ALIKE = 0.6  # the same, with the same answer too
 _CLOSER = 0.02  # by how much a paraphrase is closer than the other test questions
 _OWN_RUNS = 3  # fewer runs of its own and a question can't be told by them
-_OWN_NUMBERS = 3
+_OWN_NUMBERS = 3  # fewer different numbers are nobody's own; with the same answer one less
 _CHUNK = 2048  # texts compared at once; bounds the memory
 
 _WORD = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)*")
@@ -63,15 +66,18 @@ def overlaps(
     texts: Mapping[str, Sequence[str]],
     questions: Sequence[Question],
     encoder: Encoder | None = None,
+    answers: Mapping[str, str | None] | None = None,
 ) -> list[Overlap]:
     """Find test questions in texts, the strongest match of each (source, question).
 
-    ``texts`` maps a source to its parts, each of which is compared alone. Without an encoder
-    paraphrases are not looked for.
+    ``texts`` maps a source to its parts, each of which is compared alone; ``answers`` gives the
+    answer that a source leads to, by default the last number of a part. Without an encoder only
+    what is found by words is found.
     """
     parts = [(source, part) for source, some in texts.items() for part in some if part.strip()]
     found: dict[tuple[str, str], Overlap] = {}
-    for overlap in (*_by_words(parts, questions), *_by_meaning(parts, questions, encoder)):
+    by_meaning = _by_meaning(parts, questions, encoder, answers or {})
+    for overlap in (*_by_words(parts, questions), *by_meaning):
         found.setdefault((overlap.source, overlap.question), overlap)
     return list(found.values())
 
@@ -130,7 +136,10 @@ class _Runs:
 
 
 def _by_meaning(
-    parts: Sequence[tuple[str, str]], questions: Sequence[Question], encoder: Encoder | None
+    parts: Sequence[tuple[str, str]],
+    questions: Sequence[Question],
+    encoder: Encoder | None,
+    answers: Mapping[str, str | None],
 ) -> Iterator[Overlap]:
     import numpy as np
 
@@ -140,16 +149,21 @@ def _by_meaning(
     closest = _closest(asked)
     floor = np.maximum(_CLOSE, closest + _CLOSER)
     near = np.maximum(_NEAR, closest + _CLOSER)
+    alike = np.maximum(_ALIKE, closest + _CLOSER)
     numbers = [_numbers(question.text) for question in questions]
     for first in range(0, len(parts), _CHUNK):
         some = parts[first : first + _CHUNK]
         scores = encoder.encode([part for _, part in some]) @ asked.T
-        for row, index in zip(*np.nonzero(scores >= np.minimum(floor, near)), strict=True):
+        for row, index in zip(*np.nonzero(scores >= alike), strict=True):
             source, part = some[row]
             question, score = questions[index], float(scores[row, index])
             own = numbers[index]
-            same = len(own) >= _OWN_NUMBERS and own <= _numbers(part) | _numbers(question.target)
-            if same:
+            target = _answer(question.target)
+            answered = target is not None and target == _answer(answers.get(source, part) or "")
+            same = own <= _numbers(part) | _numbers(question.target)
+            if same and answered and len(own) >= _OWN_NUMBERS - 1:
+                yield Overlap(question.id, source, "same numbers and answer", score, part)
+            elif same and len(own) >= _OWN_NUMBERS and score >= near[index]:
                 yield Overlap(question.id, source, "same numbers", score, part)
             elif score >= floor[index]:
                 yield Overlap(question.id, source, "paraphrase", score, part)
@@ -181,6 +195,11 @@ def _masked(text: str) -> list[str]:
 
 def _runs(words: Sequence[str]) -> frozenset[tuple[str, ...]]:
     return frozenset(tuple(words[i : i + _RUN]) for i in range(len(words) - _RUN + 1))
+
+
+def _answer(text: str) -> str | None:
+    """Return the last number of a text; a target that has none is none of these."""
+    return next((word for word in reversed(_words(text)) if word[0].isdigit()), None)
 
 
 def _numbers(text: str) -> frozenset[str]:

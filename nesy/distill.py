@@ -104,15 +104,17 @@ def distill(
         if asking.max_usd is not None:
             first = _failures_first(recipe, run, questions, progress)
         rationales = _rationales(recipe, run, teacher, first, progress)
-        lessons = _lessons(questions, rationales)
+        held_out = _held_out(recipe, questions)
+        lessons = _lessons([q for q in questions if q not in held_out], rationales)
         _undo_what_rests_on_fewer(recipe, run, teacher, len(lessons), progress)
         general = _general(lessons)
         stage1: Path | None = None
         failures: list[Attempt] = []
         extractions: list[Extraction] = []
         if recipe.general:
+            judge = _judge(recipe, held_out, None)
             epochs = recipe.train.general_epochs
-            stage1 = _train(recipe, run, "stage1", general, None, epochs, progress)
+            stage1 = _train(recipe, run, "stage1", general, None, epochs, progress, judge)
         if recipe.symbolic and stage1 is not None:
             failures = _failures(recipe, run, stage1, questions, progress)
             extractions = _knowledge(
@@ -125,7 +127,9 @@ def distill(
             for (name, examples), epochs in zip(
                 augmented.items(), _epochs(recipe, general, augmented), strict=True
             ):
-                before = _train(recipe, run, name, examples, before, epochs, progress)
+                # An adapter of an earlier phase is not yet to answer as the recipe does.
+                judge = _judge(recipe, held_out, kb) if name == "adapter" else None
+                before = _train(recipe, run, name, examples, before, epochs, progress, judge)
 
         done = Distilled(
             run=folder,
@@ -214,7 +218,9 @@ def training_questions(recipe: Recipe) -> tuple[list[Question], dict[str, int]]:
     data = recipe.data
     own, extra = student.drawn(recipe)
     loaded = own + extra
-    tests = {_bare(q.text) for q in benchmarks.load(data.benchmark, "test", tasks=data.tasks)}
+    tests: set[str] = set()
+    if "test" in benchmarks.definition(data.benchmark).splits:
+        tests = {_bare(q.text) for q in benchmarks.load(data.benchmark, "test", tasks=data.tasks)}
     kept = [q for q in loaded if _bare(q.text) not in tests]
     unique = list({_bare(q.text): q for q in reversed(kept)}.values())[::-1]
     figures = {
@@ -321,7 +327,8 @@ def _lessons(questions: Sequence[Question], rationales: Sequence[Rationale]) -> 
     """
     by_id = {question.id: question for question in questions}
     place = {question.id: number for number, question in enumerate(questions)}
-    ordered = sorted(rationales, key=lambda r: (r.sample, place[r.question]))
+    asked = (r for r in rationales if r.question in by_id)
+    ordered = sorted(asked, key=lambda r: (r.sample, place[r.question]))
     kept = {(r.question, r.text): r for r in ordered if r.kept}
     return [
         views.Lesson(q.id, q.text, r.text, q.target)
@@ -377,6 +384,7 @@ def _train(
     init: Path | None,
     epochs: float,
     progress: Progress,
+    judge: train.Judge | None,
 ) -> Path:
     """Train an adapter into ``<run>/<name>``."""
     settings = train.Settings(
@@ -393,6 +401,10 @@ def _train(
         gradient_checkpointing=recipe.train.gradient_checkpointing,
         seed=recipe.train.seed,
         device=recipe.student.device,
+        dtype=recipe.train.dtype,
+        quantization=recipe.train.quantization,
+        evaluations=0 if judge is None else recipe.train.evaluations,
+        patience=recipe.train.patience,
     )
     folder = run.folder / name
     if name != "stage1":
@@ -413,6 +425,12 @@ def _train(
             folder,
             lambda p: advance(p.tokens, f"loss {p.loss:.3f}"),
             init,
+            judge,
+        )
+    if report.accuracy is not None:
+        progress.say(
+            f"  {report.accuracy:.1%} of the held-out questions are answered after step "
+            f"{report.best_step}, more than before and after; that adapter is kept"
         )
     progress.say(
         f"  loss {report.first_loss:.3f} to {report.last_loss:.3f} in {report.steps} steps"
@@ -428,6 +446,41 @@ def _balanced(recipe: Recipe, examples: Sequence[Example]) -> Sequence[Example]:
     tokenizer = pretrained.load_tokenizer(pretrained.locate(recipe.student.model))
     tokens = rows.tokenize(tokenizer, examples)
     return views.balanced(examples, rows.trained(tokens, recipe.train.max_length), recipe.views)
+
+
+def _held_out(recipe: Recipe, questions: Sequence[Question]) -> list[Question]:
+    """Questions that the student is not trained on, chosen by their hash; none by default."""
+    if recipe.train.held_out is None:
+        return []
+    if recipe.train.held_out >= len(questions):
+        raise TrainingError(
+            f"train.held_out={recipe.train.held_out} leaves none of {len(questions)} training "
+            "questions to train on"
+        )
+    shuffled = sorted(questions, key=lambda q: hashlib.sha256(q.id.encode()).digest())
+    return shuffled[: recipe.train.held_out]
+
+
+def _judge(recipe: Recipe, held_out: Sequence[Question], kb: Path | None) -> train.Judge | None:
+    """Measure an adapter on held-out questions, by the path of evaluation.
+
+    Without ``kb`` it answers as the student of the general distillation, with it as the recipe's.
+    """
+    if not held_out:
+        return None
+    sampling = Sampling(max_tokens=recipe.student.max_tokens)
+    prompt = prompts.load(student.PROMPT) if kb is None else student.prompt(recipe)
+    search = None
+    if kb is not None and recipe.answering.knowledge:
+        search = student.load_search(recipe, kb, own=False)
+
+    def judge(adapter: Path) -> float:
+        lm = student.load_student(recipe, adapter)
+        lm = lm if kb is None else student.answering(recipe, lm)
+        attempts = answer(held_out, lm, prompt, sampling, search)
+        return sum(attempt.outcome == "correct" for attempt in attempts) / len(held_out)
+
+    return judge
 
 
 def _failures(
@@ -483,7 +536,9 @@ def _knowledge(
     by_id = {question.id: question for question in questions}
     requests = knowledge_requests(recipe, by_id, failures)
     sampling = Sampling(
-        temperature=recipe.teacher.temperature, max_tokens=recipe.teacher.knowledge_max_tokens
+        temperature=recipe.teacher.temperature,
+        max_tokens=recipe.teacher.knowledge_max_tokens,
+        schema=prompts.load(recipe.teacher.knowledge_prompt).schema,
     )
     with progress.stage("knowledge", len(failures), "failures") as advance:
         answers = teacher.ask("knowledge", requests, sampling, advance)

@@ -29,7 +29,7 @@ Aspect = Literal["reliability", "generality", "portability", "locality"]
 ASPECTS: tuple[Aspect, ...] = get_args(Aspect)
 PROBES_PROMPT = "teacher-probes"
 
-_BENCHMARK = "probe"
+_PROBE = "probe"
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _PLANS: Mapping[str, Aspect] = {
     **dict.fromkeys(("plus", "minus"), "reliability"),
@@ -155,7 +155,7 @@ def _of_family(family: synth.Family, fact: Fact, statement: str, count: int) -> 
         if statement != fact.statement:
             target = _target(family, made, fact.statement, statement)
         if target:
-            id_ = f"{_BENCHMARK}/{fact.id}/{turn - _BEYOND}"
+            id_ = f"{_PROBE}/{fact.id}/{turn - _BEYOND}"
             drawn[made.text] = Question(
                 *(id_, family.benchmark, family.name, split, made.text, target, made.kind),
                 *(made.choices, made.facts, made.params),
@@ -263,12 +263,12 @@ def _question(id_: str, text: str, target: str, choices: tuple[str, ...] = ()) -
         if target in choices:
             target = synth.letter(choices.index(target))
         return Question(
-            id_, _BENCHMARK, _BENCHMARK, "test", f"{text}\n{synth.options(choices)}", target,
+            id_, "", _PROBE, "test", f"{text}\n{synth.options(choices)}", target,
             "choice", choices,
         )  # fmt: skip
     number = re.fullmatch(r"-?[\d,]+(\.\d+)?", target) is not None
     kind: Literal["number", "text"] = "number" if number else "text"
-    return Question(id_, _BENCHMARK, _BENCHMARK, "test", text, target, kind)
+    return Question(id_, "", _PROBE, "test", text, target, kind)
 
 
 def _copied(text: str, entry: Entry) -> str | None:
@@ -298,7 +298,7 @@ def written(entry: Entry, lm: LM, prompt: Prompt, sampling: Sampling, count: int
         if not (aspect and bar and text and target):
             continue
         if _copied(text, entry) is None and not _holds(text, target):
-            id_ = f"{_BENCHMARK}/{entry.id}/{number}"
+            id_ = f"{_PROBE}/{entry.id}/{number}"
             probes.append(Probe(aspect, _question(id_, text, target)))
     if not probes:
         raise InputError(f"{lm.name} wrote no question on entry {entry.id}: {said[:200]!r}")

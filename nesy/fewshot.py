@@ -10,7 +10,7 @@ from nesy.errors import InputError
 from nesy.types import Question
 
 PROMPT = "student-fewshot"
-SPLITS = ("train", "dev", "validation")
+SPLITS = ("dev", "train", "validation")
 """Splits that examples may come from, the first that a benchmark has."""
 
 

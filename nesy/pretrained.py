@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,13 +109,21 @@ def load_tokenizer(where: str) -> Any:
         raise ModelError(_not_loaded("tokenizer", where, error)) from error
 
 
-def load_weights(where: str, device: str, dtype: torch.dtype, device_map: str | None = None) -> Any:
+def load_weights(
+    where: str,
+    device: str,
+    dtype: torch.dtype,
+    device_map: str | None = None,
+    quantization: str | None = None,
+) -> Any:
     """Load a causal language model in evaluation mode.
 
     ``device`` is a resolved device; ``device_map="auto"`` spreads a large model instead.
+    ``quantization="4bit"`` keeps its linear layers in four bits (NF4), for QLoRA.
 
     Raises:
-        ModelError: it is not there, is not a causal model, or has no safetensors.
+        ModelError: it is not there, is not a causal model, or has no safetensors; or
+            bitsandbytes is missing, which quantizes.
     """
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
@@ -125,16 +134,33 @@ def load_weights(where: str, device: str, dtype: torch.dtype, device_map: str | 
         model = AutoModelForCausalLM.from_pretrained(
             where,
             dtype=dtype,
-            device_map=device_map,
+            device_map=device if quantization is not None and device_map is None else device_map,
             use_safetensors=True,
             trust_remote_code=False,
+            quantization_config=None if quantization is None else _four_bits(dtype),
         )
     except (OSError, ValueError) as error:
         raise ModelError(_not_loaded("model", where, error)) from error
-    if device_map is None:
+    if device_map is None and quantization is None:
         model.to(device)
     model.eval()
     return model
+
+
+def _four_bits(dtype: torch.dtype) -> Any:
+    from transformers import BitsAndBytesConfig
+
+    if find_spec("bitsandbytes") is None:
+        raise ModelError(
+            "train.quantization: 4bit needs bitsandbytes, which is not installed; "
+            "pip install bitsandbytes, or set it to null"
+        )
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
 
 
 @contextmanager

@@ -7,6 +7,7 @@ used at training and at inference, and its hash goes into every record that rest
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -18,7 +19,7 @@ from nesy.errors import PromptError
 from nesy.types import Message, Messages
 
 _ROLES = ("system", "user", "assistant")
-_KEYS = ("description", "messages", "target", "stop")
+_KEYS = ("description", "messages", "target", "stop", "schema")
 _JINJA = ImmutableSandboxedEnvironment(
     undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
 )
@@ -28,8 +29,9 @@ _JINJA = ImmutableSandboxedEnvironment(
 class Prompt:
     """A template: the messages a model is shown and, for training, the target it shall write.
 
-    A completion ends before any of ``stop``. ``sha`` is the sha256 of the file, so an edited
-    prompt never meets old completions.
+    A completion ends before any of ``stop``; ``schema`` is the form of the completion as a JSON
+    Schema, for ``Sampling``. ``sha`` is the sha256 of the file, so an edited prompt never meets
+    old completions.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Prompt:
     messages: tuple[tuple[str, jinja2.Template], ...]
     target: jinja2.Template | None
     stop: tuple[str, ...] = ()
+    schema: str | None = None
 
     def render(self, **variables: Any) -> Messages:
         """Fill in the messages.
@@ -94,12 +97,16 @@ def load(name: str) -> Prompt:
     target, stop = document.get("target"), document.get("stop", [])
     if not isinstance(stop, list) or not all(isinstance(text, str) and text for text in stop):
         raise PromptError(f"{where}: `stop` is a list of texts before which a completion ends")
+    schema = document.get("schema")
+    if schema is not None and not isinstance(schema, dict):
+        raise PromptError(f"{where}: `schema` is a JSON Schema, written as a mapping")
     return Prompt(
         name=name,
         sha=hashlib.sha256(path.read_bytes()).hexdigest(),
         messages=tuple(messages),
         target=None if target is None else _compile(where, target),
         stop=tuple(stop),
+        schema=None if schema is None else json.dumps(schema, ensure_ascii=False),
     )
 
 

@@ -86,6 +86,11 @@ class Training(Section):
     warmup: float = Field(0.1, ge=0, lt=1)
     max_length: int = Field(4096, ge=16)
     gradient_checkpointing: bool = False
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    quantization: Literal["4bit"] | None = None
+    held_out: int | None = Field(None, ge=1)
+    evaluations: int = Field(4, ge=1)
+    patience: int | None = Field(None, ge=1)
     init: Literal["base", "stage1"] = "stage1"
     seed: int = 0
 

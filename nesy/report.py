@@ -110,7 +110,7 @@ def render(folders: Sequence[Path]) -> str:
         leaks=[leaks for run in runs for leaks in _leaks(run)],
         curves=[curve for folder in trainings for curve in _curves(folder)],
         costs=_costs(found, trainings),
-        notes=[note for run in runs for note in _notes(run)],
+        notes=dict.fromkeys(note for run in runs for note in _notes(run)),
         outcomes=stats.OUTCOMES,
         percent=tables.percent,
         points=tables.points,

@@ -133,6 +133,21 @@ def plan(lengths: Sequence[int], batching: Batching) -> Iterator[list[list[int]]
         epoch += 1
 
 
+def dealt(
+    step: Sequence[Sequence[int]], lengths: Sequence[int], tokens: int, count: int
+) -> list[list[list[int]]]:
+    """Deal the examples of a step out to ``count`` processes; each gets a list of passes.
+
+    Longest first and back again, so that all have about as much to read.
+    """
+    order = sorted((i for one_pass in step for i in one_pass), key=lambda i: (-lengths[i], i))
+    shares: list[list[int]] = [[] for _ in range(count)]
+    for place, i in enumerate(order):
+        turn, seat = divmod(place, count)
+        shares[count - 1 - seat if turn % 2 else seat].append(i)
+    return [_passes(share, lengths, tokens) for share in shares]
+
+
 def _epoch(
     order: list[int], lengths: Sequence[int], batching: Batching, rng: Random
 ) -> Iterator[list[list[int]]]:

@@ -219,7 +219,7 @@ def _read_number(
 
 _PARENTHESISED = re.compile(r"\(\s*([A-Z])\s*\)", re.IGNORECASE)
 _LABEL = re.compile(
-    r"(?:(?:option|choice|answer|letter)\s+)?[(\[{]?\s*(?:\\text\s*\{\s*)?[(\[]?"
+    r"(?:(?:option|choice|answer|letter)\s+)?[(\[{]?\s*(?:\\?text\s*\{\s*)?[(\[]?"
     r"(?P<letter>[A-Za-z])[)\]}]*(?P<after>\s*(?:[.:,;)\]}*]|$)|\s+(?:because|since|as|which|is|"
     r"[-\u2013\u2014])\b)",
     re.IGNORECASE,

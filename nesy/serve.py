@@ -2,7 +2,8 @@
 
 The last user message is the question: it retrieves, is rendered like every question, and the
 reply carries, besides the completion, an ``x_nesy`` field with the answer that was read from it
-and the entries that the student was shown. Earlier messages are not shown to the student.
+and the entries that the student was shown. Earlier messages are not shown to the student. An
+edit of the knowledge base serves the next request; while it has a problem, requests are refused.
 """
 
 from __future__ import annotations
@@ -23,8 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from nesy import recipe as recipes
 from nesy import resources, student
 from nesy.answer import Prepared, Search, attempt, prepare
-from nesy.errors import InputError, NesyError
-from nesy.kb import store
+from nesy.errors import EntryError, InputError, NesyError
 from nesy.prompts import Prompt
 from nesy.runs import RECIPE
 from nesy.types import LM, Completion, Question, Sampling
@@ -94,15 +94,15 @@ def load(run: Path, kb: Path | None) -> System:
     if not path.is_file():
         raise InputError(f"{resources.shown(run)}: no run here, it has no {RECIPE}")
     recipe = recipes.parse(path.read_text("utf-8"), resources.shown(path))
-    search = None
+    live = None
     if kb is not None and recipe.answering.knowledge:
-        store.load(kb)
-        search = student.load_search(recipe, kb)
+        live = student.LiveSearch(recipe, kb)  # what is wrong is told before weights are read
+    lm = student.answering(recipe, student.load_student(recipe, run / "adapter"))
     return System(
         name=run.resolve().name,
-        lm=student.answering(recipe, student.load_student(recipe, run / "adapter")),
+        lm=lm,
         prompt=student.prompt(recipe),
-        search=search,
+        search=None if live is None else student.gated(recipe, live, lm),
         max_tokens=recipe.student.max_tokens,
     )
 
@@ -142,7 +142,7 @@ class Server(ThreadingHTTPServer):
         text = next((turn.text for turn in reversed(asked.messages) if turn.role == "user"), "")
         if not text.strip():
             raise InputError("there is no user message with text to answer")
-        question = Question("serve", "serve", "serve", "test", text.strip(), "", "text")
+        question = Question("serve", "", "serve", "test", text.strip(), "", "text")
         (prepared,) = prepare([question], self.system.prompt, self.system.search)
         stop = (asked.stop,) if isinstance(asked.stop, str) else asked.stop or ()
         sampling = Sampling(
@@ -243,6 +243,8 @@ class _Handler(BaseHTTPRequestHandler):
         except ValidationError as error:
             problem = error.errors()[0]
             self._refuse(400, f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}")
+        except EntryError as error:  # the request is right, the knowledge base is not
+            self._refuse(503, str(error))
         except InputError as error:
             self._refuse(400, str(error))
         except NesyError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,14 +27,15 @@ class Stored:
 def grade_file(path: Path, questions: Sequence[Question]) -> Stored:
     """Grade JSONL rows with ``response`` and either ``task`` and ``index``, or ``question``.
 
-    ``index`` counts a task's questions as the benchmark stores them, from 0. An optional
+    ``index`` counts a task's questions as the benchmark stores them, from 0. ``question`` may
+    leave out the options, if no other question of the benchmark reads the same. An optional
     ``finish`` of ``length`` says that the completion was cut off.
 
     Raises:
         InputError: unreadable, a row lacks a key, a question is answered twice, a row's
             question and index disagree, or no row's question is known.
     """
-    by_text = {_bare(question.text): question for question in questions}
+    by_text = _by_text(questions)
     by_index = {
         (question.task, int(question.id.rpartition("/")[2])): question for question in questions
     }
@@ -51,7 +53,7 @@ def grade_file(path: Path, questions: Sequence[Question]) -> Stored:
         if question is None:
             unknown.append(number)
             continue
-        if isinstance(text, str) and _bare(text) != _bare(question.text):
+        if isinstance(text, str) and _bare(text) not in _bare(question.text):
             raise InputError(
                 f"{where}:{number}: index {row['index']} of task {row['task']} is another question "
                 f"than the row's, {question.id}; leave `index` out to match by text"
@@ -69,6 +71,14 @@ def grade_file(path: Path, questions: Sequence[Question]) -> Stored:
             "and either `task` and `index`, or `question`"
         )
     return Stored(attempts, unknown)
+
+
+def _by_text(questions: Sequence[Question]) -> dict[str, Question]:
+    """Return the questions by their text, and by what stands before the options."""
+    stems = [_bare(question.text.partition("\nOptions:\n")[0]) for question in questions]
+    often = Counter(stems)
+    found = {stem: q for stem, q in zip(stems, questions, strict=True) if often[stem] == 1}
+    return found | {_bare(question.text): question for question in questions}
 
 
 def _row(line: str, where: str) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 
 from nesy import benchmarks, models, prompts
 from nesy.completions import CachedLM
@@ -11,7 +12,7 @@ from nesy.kb import store
 from nesy.kb.encoder import load_encoder
 from nesy.kb.entry import Entry
 from nesy.kb.gate import GatedSearch
-from nesy.kb.index import Index
+from nesy.kb.index import Found, Index
 from nesy.kb.rerank import load_reranker
 from nesy.kb.search import IndexSearch, Searching
 from nesy.models.chained import Chained
@@ -29,11 +30,13 @@ def load_student(
     *,
     batch_size: int | str = "auto",
     base_url: str | None = None,
+    ray: str | None = None,
 ) -> LM:
     """Load the recipe's student, with an adapter or, with ``None``, as it was before.
 
     ``batch_size`` is the number of questions that local weights decode at a time; ``base_url``
-    is for a model behind an endpoint.
+    is for a model behind an endpoint, ``ray`` is the address of a cluster that shall hold local
+    weights.
 
     Raises:
         ModelError: the model or the adapter is missing.
@@ -46,6 +49,7 @@ def load_student(
         calculator=recipe.student.calculator,
         batch_size=batch_size,
         base_url=base_url,
+        ray=ray,
     )
 
 
@@ -74,10 +78,10 @@ def load_index(recipe: Recipe, kb: Path) -> Index:
     Raises:
         EntryError: the knowledge base can't be read; every problem with its place.
     """
-    return index(recipe, store.load(kb).entries.values())
+    return index(recipe, store.load(kb).entries)
 
 
-def index(recipe: Recipe, entries: Iterable[Entry]) -> Index:
+def index(recipe: Recipe, entries: Mapping[str, Entry] | Iterable[Entry]) -> Index:
     """Index entries as the recipe says."""
     settings = recipe.knowledge
     questions = None
@@ -132,6 +136,33 @@ def drawn(recipe: Recipe) -> tuple[list[Question], list[Question]]:
 def load_search(recipe: Recipe, kb: Path, own: bool = True) -> IndexSearch:
     """Make the search that questions go through; ``own`` as in ``IndexSearch``."""
     return IndexSearch(load_index(recipe, kb), own=own)
+
+
+class LiveSearch:
+    """A search that follows the packs of a folder: what is saved there serves the next question.
+
+    A folder with a problem serves nothing until it is mended.
+    """
+
+    def __init__(self, recipe: Recipe, kb: Path) -> None:
+        """Raises EntryError if the knowledge base can't be read."""
+        self._kb = kb
+        self._held = store.load(kb)
+        self._index = index(recipe, self._held.entries)
+        self._lock = Lock()
+
+    def __call__(self, questions: Sequence[Question]) -> list[list[Found]]:
+        """Return the entries found for each question, best first.
+
+        Raises:
+            EntryError: the knowledge base can't be read as it is now.
+        """
+        with self._lock:
+            now = store.load(self._kb, known=self._held)
+            if now.texts != self._held.texts:
+                self._index = self._index.updated(now.entries)
+            self._held = now
+            return IndexSearch(self._index)(questions)
 
 
 def gated(recipe: Recipe, search: Searching, lm: LM) -> Searching:

@@ -119,9 +119,9 @@ def path(attempt: Attempt, question: Question, prepared: Prepared | None = None)
     return "\n".join(parts)
 
 
-def console() -> Console:
-    """Return where results go: stdout, 100 columns wide where that is no terminal."""
-    return Console() if Console().is_terminal else Console(width=100)
+def console(width: int = 100) -> Console:
+    """Return where results go: stdout, ``width`` columns wide where that is no terminal."""
+    return Console() if Console().is_terminal else Console(width=width)
 
 
 def percent(share: float) -> str:

@@ -2,7 +2,11 @@
 
 Loss is on target tokens only. Batches hold examples of like length up to a number of tokens;
 their order depends on the seed alone, so a training that was killed goes on as if it had not
-been.
+been. Examples are padded, not packed into one row: the convolutions of hybrids such as ``Lfm2``
+would carry one example into the next, and sorted by length less than a tenth is pad.
+
+Several processes (``nesy.ranks``) share each step: its examples are dealt out, the gradients
+summed. So the effective batch is the recipe's, however many there are.
 """
 
 from __future__ import annotations
@@ -10,6 +14,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -17,7 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nesy import pretrained, rows
+from nesy import pretrained, ranks, rows
 from nesy.errors import ModelError, TrainingError
 from nesy.pretrained import Tokens
 from nesy.rows import Batching, Preflight, Rows
@@ -29,7 +35,13 @@ if TYPE_CHECKING:
 _IGNORED = -100
 REPORT = "training.json"
 CURVE = "loss.jsonl"
+HELD_OUT = "held_out.jsonl"
 _CHECKPOINT = "checkpoint.safetensors"
+_BEST = "best.safetensors"
+_JUDGED = "judged"
+
+Judge = Callable[[Path], float]
+"""Returns the accuracy, 0 to 1, of the student with the adapter of a folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +57,12 @@ class Settings:
     included); with ``batch_size=None`` it reads ``accumulate`` passes of ``batch_tokens``.
     ``epochs`` may be a fraction. ``max_length`` is in tokens; longer examples lose their end.
     ``dtype="auto"`` computes in bfloat16 where that is fast, weights that are trained stay
-    float32. ``checkpoint_seconds`` is the least time between two checkpoints.
+    float32. ``quantization="4bit"`` keeps the others in four bits (QLoRA), which needs
+    bitsandbytes. ``checkpoint_seconds`` is the least time between two checkpoints.
+
+    ``evaluations`` is how often a training is judged on what it is not trained on: the adapter
+    with the highest accuracy is the one that is kept, and after ``patience`` evaluations in a
+    row without a higher one the training ends.
     """
 
     rank: int = 32
@@ -67,6 +84,9 @@ class Settings:
     device: str = "auto"
     device_map: str | None = None
     checkpoint_seconds: float = 60.0
+    quantization: str | None = None
+    evaluations: int = 0
+    patience: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +102,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class TrainReport:
-    """What a training did. Losses are means over target tokens of the first and last tenth."""
+    """What a training did. Losses are means over target tokens of the first and last tenth.
+
+    Where it was judged, ``accuracy`` is the highest and ``best_step`` the step of the adapter.
+    """
 
     adapter: str
     key: str
@@ -94,6 +117,8 @@ class TrainReport:
     last_loss: float
     trainable_parameters: int
     dtype: str
+    best_step: int | None = None
+    accuracy: float | None = None
 
 
 def preflight(base: str, examples: Sequence[Example], settings: Settings) -> Preflight:
@@ -114,42 +139,36 @@ def train(
     out_dir: Path,
     on_progress: Callable[[Progress], None] | None = None,
     init_adapter: Path | None = None,
+    judge: Judge | None = None,
 ) -> TrainReport:
     """Train an adapter into ``out_dir``, as a plain PEFT adapter with its tokenizer.
 
     Called again after it was killed, it goes on from the last checkpoint; called again after
     it ended, it returns the report. ``init_adapter`` is trained on instead of a new one.
+    ``judge`` is asked ``settings.evaluations`` times. Where there are several processes, the
+    first calls this, and the others are in ``follow``.
 
     Raises:
         TrainingError: nothing to learn from, the loss is not a number, or ``out_dir`` holds a
             training with other examples or settings.
         ModelError: the base model or ``init_adapter`` cannot be loaded.
     """
-    import torch
-
     where = pretrained.locate(base)
     tokenizer = pretrained.load_tokenizer(where)
     tokens = rows.tokenize(tokenizer, examples)
     checked = rows.inspect(tokenizer, tokens, settings.max_length)
     if (out_dir / REPORT).is_file():
         return _finished(out_dir, _key(where, tokens, examples, settings, init_adapter))
-    device = pretrained.device_of(settings.device)
-    dtype = _compute_dtype(settings.dtype, device)
-    torch.manual_seed(settings.seed)
-    weights_dtype = torch.float32 if device == "cpu" else dtype
-    model = pretrained.load_weights(where, device, weights_dtype, settings.device_map)
-    key = _key(where, tokens, examples, settings, init_adapter)
-    model = _with_adapter(model, settings, init_adapter)
-    out_dir.mkdir(parents=True, exist_ok=True)
-    data = Rows.cut(tokens, examples, settings.max_length)
-    run = _Run(model, data, settings, device, dtype, out_dir, key)
-    with pretrained.training_convolutions() if device == "cpu" else nullcontext():
-        losses = run.go(on_progress)
-    _save(model, tokenizer, out_dir)
+    if ranks.count() > 1:
+        ranks.told((base, examples, settings, out_dir, init_adapter))
+    run = _prepared(where, tokens, examples, settings, out_dir, init_adapter)
+    losses = run.go(on_progress, judge)
+    run.save(tokenizer)
+    best = run.best
     tenth = max(1, len(losses) // 10)
     report = TrainReport(
         adapter=str(out_dir),
-        key=key,
+        key=run.key,
         preflight=checked,
         steps=len(losses),
         tokens=run.tokens,
@@ -157,12 +176,65 @@ def train(
         first_loss=sum(losses[:tenth]) / tenth,
         last_loss=sum(losses[-tenth:]) / tenth,
         trainable_parameters=sum(p.numel() for p in run.trained),
-        dtype=str(dtype).removeprefix("torch."),
+        dtype=str(run.dtype).removeprefix("torch."),
+        best_step=None if best is None else best.step,
+        accuracy=None if best is None else best.accuracy,
     )
     # The report is written last: without it the training counts as unfinished.
     _write(out_dir / REPORT, json.dumps(asdict(report), indent=2, ensure_ascii=False).encode())
-    (out_dir / _CHECKPOINT).unlink(missing_ok=True)
+    for name in (_CHECKPOINT, _BEST):
+        (out_dir / name).unlink(missing_ok=True)
     return report
+
+
+def follow() -> None:
+    """Take part in every training of the first process, until that has ended.
+
+    Raises:
+        TrainingError: the loss is not a number.
+        ModelError: the base model or an adapter cannot be loaded.
+    """
+    while (job := ranks.told(None)) is not None:
+        base, examples, settings, out_dir, init_adapter = job
+        where = pretrained.locate(base)
+        tokens = rows.tokenize(pretrained.load_tokenizer(where), examples)
+        run = _prepared(where, tokens, examples, settings, out_dir, init_adapter)
+        run.go(None, None)
+        run.save(None)
+
+
+def _prepared(
+    where: str,
+    tokens: Sequence[Tokens],
+    examples: Sequence[Example],
+    settings: Settings,
+    out_dir: Path,
+    init_adapter: Path | None,
+) -> _Run:
+    """Load the model with its adapter, and everything else that a training needs."""
+    import torch
+
+    device = pretrained.device_of(settings.device)
+    dtype = _compute_dtype(settings.dtype, device)
+    torch.manual_seed(settings.seed)
+    # Shards of one layer have one dtype, and what is trained stays float32.
+    weights = torch.float32 if device == "cpu" or ranks.sharded() else dtype
+    model = pretrained.load_weights(
+        where, device, weights, settings.device_map, settings.quantization
+    )
+    model = _with_adapter(model, settings, init_adapter)
+    data = Rows.cut(tokens, examples, settings.max_length)
+    key = _key(where, tokens, examples, settings, init_adapter)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    return _Run(model, data, settings, device, dtype, out_dir, key)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The line of ``held_out.jsonl``: the accuracy after a step."""
+
+    step: int
+    accuracy: float
 
 
 class _Run:
@@ -184,15 +256,23 @@ class _Run:
         self._rows = data
         self._settings = settings
         self._device = model.get_input_embeddings().weight.device
-        self._autocast = (
-            nullcontext() if dtype == torch.float32 else torch.autocast(device.split(":")[0], dtype)
+        kind = device.split(":")[0]
+        self._autocast = nullcontext() if dtype == torch.float32 else torch.autocast(kind, dtype)
+        # Gradients below the smallest float16 would be lost without a scale.
+        self._scaler = torch.amp.GradScaler(kind, enabled=dtype == torch.float16)
+        self._convolutions = (
+            pretrained.training_convolutions() if device == "cpu" else nullcontext()
         )
+        self.dtype = dtype
         self._out_dir = out_dir
-        self._key = key
+        self.key = key
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.data = parameter.data.float()
+        if ranks.sharded():
+            ranks.shard(model)
         self._named = {n: p for n, p in model.named_parameters() if p.requires_grad}
         self.trained = list(self._named.values())
-        for parameter in self.trained:
-            parameter.data = parameter.data.float()
         self._optimizer = torch.optim.AdamW(
             self.trained, lr=settings.lr, weight_decay=settings.weight_decay, fused=True
         )
@@ -203,18 +283,40 @@ class _Run:
             settings.accumulate,
             settings.seed,
         )
-        self._steps = list(rows.plan([len(ids) for ids in data.ids], batching))
+        self._lengths = [len(ids) for ids in data.ids]
+        self._steps = list(rows.plan(self._lengths, batching))
         self.tokens = 0
         self.seconds = 0.0
+        self._judged: list[Judged] = []
 
-    def go(self, on_progress: Callable[[Progress], None] | None) -> list[float]:
+    @property
+    def best(self) -> Judged | None:
+        """The first of the evaluations with the highest accuracy."""
+        return max(self._judged, key=lambda one: one.accuracy, default=None)
+
+    def go(
+        self, on_progress: Callable[[Progress], None] | None, judge: Judge | None
+    ) -> list[float]:
         """Run all steps that are not done yet; return the loss of every step."""
         losses = self._resume()
+        with self._convolutions:
+            self._go(losses, on_progress, judge)
+        return losses
+
+    def _go(
+        self,
+        losses: list[float],
+        on_progress: Callable[[Progress], None] | None,
+        judge: Judge | None,
+    ) -> None:
         began = saved = time.monotonic()
         before = self.seconds
         self._model.train()
-        with (self._out_dir / CURVE).open("a", encoding="utf-8") as curve:
+        curve_file = self._out_dir / CURVE if ranks.rank() == 0 else Path(os.devnull)
+        with curve_file.open("a", encoding="utf-8") as curve:
             for number in range(len(losses), len(self._steps)):
+                if self._enough():
+                    return
                 loss, rate = self._step(number), self._rate(number)
                 self.seconds = before + time.monotonic() - began
                 if not math.isfinite(loss):
@@ -225,16 +327,77 @@ class _Run:
                 losses.append(loss)
                 line = {"step": number + 1, "loss": loss, "lr": rate, "tokens": self.tokens}
                 curve.write(json.dumps(line) + "\n")
-                now = time.monotonic()
-                if now - saved >= self._settings.checkpoint_seconds:
+                due = time.monotonic() - saved >= self._settings.checkpoint_seconds
+                if self._settings.evaluations and number + 1 in self._evaluated():
+                    self._evaluate(number + 1, judge)
+                    due = True
+                if ranks.count() > 1:
+                    due = ranks.told(due)
+                if due:
                     curve.flush()
                     self._checkpoint(losses)
-                    saved = now
+                    saved = time.monotonic()
                 if on_progress is not None:
                     on_progress(
                         Progress(number + 1, len(self._steps), loss, self.tokens, self.seconds)
                     )
-        return losses
+
+    def _evaluated(self) -> set[int]:
+        """Steps after which the adapter is judged, the last among them."""
+        often = min(self._settings.evaluations, len(self._steps))
+        return {math.ceil(len(self._steps) * (n + 1) / often) for n in range(often)}
+
+    def _evaluate(self, step: int, judge: Judge | None) -> None:
+        """Judge the adapter as it is; keep it if it is the best so far."""
+        from safetensors.torch import save_file
+
+        state = self._state()
+        accuracy = 0.0
+        if judge is not None:
+            folder = self._out_dir / _JUDGED
+            self._model.save_pretrained(str(folder), state_dict=state, safe_serialization=True)
+            accuracy = judge(folder)
+            shutil.rmtree(folder)
+            self._model.train()
+        accuracy = ranks.told(accuracy) if ranks.count() > 1 else accuracy
+        best = self.best
+        self._judged.append(Judged(step, accuracy))
+        if ranks.rank() > 0:
+            return
+        if best is None or accuracy > best.accuracy:
+            part = self._out_dir / (_BEST + ".part")
+            save_file({name: state[name] for name in self._named}, part)
+            part.replace(self._out_dir / _BEST)
+        lines = "".join(json.dumps(asdict(one)) + "\n" for one in self._judged)
+        _write(self._out_dir / HELD_OUT, lines.encode())
+
+    def _enough(self) -> bool:
+        """Whether the accuracy has not risen for so long that the training ends."""
+        patience, best = self._settings.patience, self.best
+        if patience is None or best is None:
+            return False
+        return len(self._judged) - 1 - self._judged.index(best) >= patience
+
+    def _state(self) -> dict[str, torch.Tensor]:
+        """The trained weights, whole; all processes call it."""
+        # Under all names of a weight that is tied, as peft looks for it.
+        named = self._model.named_parameters(remove_duplicate=False)
+        return {name: ranks.whole(p.detach()) for name, p in named if p.requires_grad}
+
+    def save(self, tokenizer: Any) -> None:
+        """Write the adapter, the best where it was judged; all processes call it."""
+        from safetensors.torch import load_file
+
+        state = self._state()
+        if ranks.rank() > 0:
+            return
+        if self._judged:
+            best = load_file(self._out_dir / _BEST)
+            same = {id(p): name for name, p in self._named.items()}
+            named = self._model.named_parameters(remove_duplicate=False)
+            state = {name: best[same[id(p)]] for name, p in named if p.requires_grad}
+        self._model.save_pretrained(str(self._out_dir), state_dict=state, safe_serialization=True)
+        tokenizer.save_pretrained(str(self._out_dir))
 
     def _step(self, number: int) -> float:
         """Do one optimizer step; return the mean loss over its target tokens, by weight."""
@@ -247,18 +410,47 @@ class _Run:
             for i in one_pass
         )
         loss = 0.0
-        for one_pass in self._steps[number]:
+        for one_pass, share in self._passes(number):
             with self._autocast:
-                part = self._loss(one_pass) / total
-            part.backward()  # type: ignore[no-untyped-call]
+                part = self._loss(one_pass) * share / total
+            self._scaler.scale(part).backward()  # type: ignore[no-untyped-call]
             loss += float(part.detach())
-            self.tokens += sum(len(data.ids[i]) for i in one_pass)
+        self.tokens += sum(len(data.ids[i]) for one_pass in self._steps[number] for i in one_pass)
+        if ranks.count() > 1:
+            loss = self._together(loss)
+        self._scaler.unscale_(self._optimizer)
         torch.nn.utils.clip_grad_norm_(self.trained, self._settings.max_grad_norm)
         for group in self._optimizer.param_groups:
             group["lr"] = self._rate(number)
-        self._optimizer.step()
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
         self._optimizer.zero_grad(set_to_none=True)
         return loss
+
+    def _passes(self, number: int) -> list[tuple[Sequence[int], float]]:
+        """The passes of this process in a step, each with a factor of its loss."""
+        import torch
+
+        step, count = self._steps[number], ranks.count()
+        if count == 1:
+            return [(one_pass, 1.0) for one_pass in step]
+        # Dropout differs between the processes, and is the same after a resume.
+        torch.manual_seed(hash((self._settings.seed, number, ranks.rank())))
+        shares = rows.dealt(step, self._lengths, self._settings.batch_tokens, count)
+        mine: list[tuple[Sequence[int], float]] = [(one, 1.0) for one in shares[ranks.rank()]]
+        if not ranks.sharded():
+            return mine
+        # Shards are gathered in every pass, so all need the same number, and the mean is taken.
+        most = max(map(len, shares))
+        idle = [(step[0][:1], 0.0)] * (most - len(mine))
+        return [(one_pass, share * count) for one_pass, share in [*mine, *idle]]
+
+    def _together(self, loss: float) -> float:
+        """Sum gradients and loss over the processes."""
+        if ranks.sharded():
+            return ranks.total(loss, self._device) / ranks.count()
+        ranks.add_up(self.trained)
+        return ranks.total(loss, self._device)
 
     def _loss(self, chosen: Sequence[int]) -> torch.Tensor:
         """Sum over the target tokens of ``chosen`` of weight times cross entropy.
@@ -316,12 +508,20 @@ class _Run:
         for number, generator in enumerate(_cuda_states()):
             tensors[f"cuda/{number}"] = generator
         for name, parameter in self._named.items():
-            tensors[f"weight/{name}"] = parameter.detach()
+            tensors[f"weight/{name}"] = ranks.whole(parameter.detach())
             for part, value in self._optimizer.state[parameter].items():
-                tensors[f"{part}/{name}"] = value
-        figures = {"losses": losses, "tokens": self.tokens, "seconds": self.seconds}
+                tensors[f"{part}/{name}"] = ranks.whole(value)
+        if ranks.rank() > 0:
+            return
+        figures = {
+            "losses": losses,
+            "tokens": self.tokens,
+            "seconds": self.seconds,
+            "judged": [asdict(one) for one in self._judged],
+            "scaler": self._scaler.state_dict(),
+        }
         part_file = self._out_dir / (_CHECKPOINT + ".part")
-        save_file(tensors, part_file, {"key": self._key, "figures": json.dumps(figures)})
+        save_file(tensors, part_file, {"key": self.key, "figures": json.dumps(figures)})
         part_file.replace(self._out_dir / _CHECKPOINT)
 
     def _resume(self) -> list[float]:
@@ -332,18 +532,22 @@ class _Run:
         path = self._out_dir / _CHECKPOINT
         curve = self._out_dir / CURVE
         if not path.is_file():
-            curve.unlink(missing_ok=True)
+            if ranks.rank() == 0:
+                curve.unlink(missing_ok=True)
             return []
         with safe_open(path, "pt") as state:
             about = state.metadata()
-            if about["key"] != self._key:
+            if about["key"] != self.key:
                 raise _other_training(self._out_dir)
             for name, parameter in self._named.items():
                 with torch.no_grad():
-                    parameter.copy_(state.get_tensor(f"weight/{name}"))
+                    parameter.copy_(ranks.like(state.get_tensor(f"weight/{name}"), parameter))
                 self._optimizer.state[parameter] = {
-                    part: state.get_tensor(f"{part}/{name}").to(parameter.device)
-                    for part in ("step", "exp_avg", "exp_avg_sq")
+                    "step": state.get_tensor(f"step/{name}").to(parameter.device),
+                    **{
+                        part: ranks.like(state.get_tensor(f"{part}/{name}"), parameter)
+                        for part in ("exp_avg", "exp_avg_sq")
+                    },
                 }
             torch.set_rng_state(state.get_tensor("random"))
             cuda = [state.get_tensor(f"cuda/{n}") for n in range(len(_cuda_states()))]
@@ -352,6 +556,10 @@ class _Run:
         figures = json.loads(about["figures"])
         self.tokens, self.seconds = figures["tokens"], figures["seconds"]
         losses: list[float] = figures["losses"]
+        self._judged = [Judged(**one) for one in figures["judged"]]
+        self._scaler.load_state_dict(figures["scaler"])
+        if ranks.rank() > 0:
+            return losses
         kept = curve.read_text("utf-8").splitlines()[: len(losses)]
         _write(curve, "".join(f"{line}\n" for line in kept).encode())
         return losses
@@ -381,6 +589,10 @@ def _with_adapter(model: Any, settings: Settings, init_adapter: Path | None) -> 
         enable = getattr(model, "activation_checkpointing_enable", None)
         (enable or model.gradient_checkpointing_enable)({"use_reentrant": False})
         model.enable_input_require_grads()
+    if settings.quantization is not None:
+        from peft import prepare_model_for_kbit_training
+
+        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
     if init_adapter is not None:
         if not (init_adapter / "adapter_model.safetensors").is_file():
             raise ModelError(f"{init_adapter}: no adapter_model.safetensors there to start from")
@@ -441,11 +653,6 @@ def _other_training(out_dir: Path) -> TrainingError:
         f"{out_dir}: holds a training of another base, with other examples or settings; delete "
         f"the folder or choose another"
     )
-
-
-def _save(model: Any, tokenizer: Any, out_dir: Path) -> None:
-    model.save_pretrained(str(out_dir), safe_serialization=True)
-    tokenizer.save_pretrained(str(out_dir))
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -20,7 +20,7 @@ Finish = Literal["stop", "length"]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question of a benchmark, as it is shown to a model.
+    """One question of a benchmark, or, with no ``benchmark``, one that a person asks.
 
     ``text`` already holds the option lines of a choice question
     (``Options:\\n(A) …\\n(B) …``); ``choices`` repeats the option texts for grading.
@@ -59,6 +59,8 @@ class Sampling:
     """How a completion is decoded. ``temperature=0`` is greedy.
 
     ``max_tokens`` counts generated tokens; a completion ends before any of ``stop``.
+    ``schema`` is a JSON Schema, as JSON text, that the completion shall keep to where the model
+    can be held to one; where it can't, the completion is free text, and the caller reads both.
     """
 
     temperature: float = 0.0
@@ -66,6 +68,7 @@ class Sampling:
     max_tokens: int = 512
     seed: int = 0
     stop: tuple[str, ...] = ()
+    schema: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

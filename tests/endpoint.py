@@ -24,6 +24,7 @@ def shout(text: str) -> str:
 def reply(text: str | None, finish: str = "stop", **usage: int) -> dict[str, Any]:
     """A chat completion."""
     usage = usage or {"prompt_tokens": 7, "completion_tokens": 3}
+    usage["total_tokens"] = sum(usage.values())
     choice = {
         "index": 0,
         "finish_reason": finish,

@@ -82,6 +82,14 @@ def test_extraction_cases(name: str) -> None:
         ("chance: 120\ngenerated: {test: 1}\n", "mine.yaml:12:1: chance: Input should be less"),
         ("title: again\ngenerated: {test: 1}\n", "mine.yaml:12:1: title is given twice"),
         ("carve: 0.5\nfiles: {test: a.jsonl}\ncolumns: {question: q, target: a}\n", "named `all`"),
+        (
+            "files: {test: a.jsonl}\ncolumns:\n  - {question: q, taget: a}\n",
+            "mine.yaml:14:19: unknown key taget (did you mean target?)",
+        ),
+        (
+            "reported: dev\nfiles: {test: a.jsonl}\ncolumns: {question: q, target: a}\n",
+            "`reported` is one of the splits test, all",
+        ),
     ],
 )
 def test_errors_name_their_place(project: Path, text: str, message: str) -> None:
@@ -97,6 +105,8 @@ def test_unknown_names_are_corrected(project: Path) -> None:
         load("mnie", "test")
     with pytest.raises(BenchmarkError, match=r"no split tets \(did you mean test\?\)"):
         load("mine", "tets")
+    with pytest.raises(BenchmarkError, match=r"no split train.*it has test, all; `carve`"):
+        load("mine", "train")
     with pytest.raises(BenchmarkError, match=r"bbh has no task navigat .did you mean navigate"):
         load("bbh", "test", tasks=["navigat"])
 
@@ -289,8 +299,7 @@ hub:
   config: "{task}"
   revision: v1
   splits: {test: validation}
-  columns: {question: query, target: a}
-columns: {question: q, target: a}
+columns: [{question: q, target: a}, {question: query, target: a}]
 """
     define(project, source)
     (question,) = load("mine", "test", tasks=["t1"])
@@ -305,6 +314,229 @@ columns: {question: q, target: a}
     (project / "eval/t2.jsonl").write_text('{"q": "local?", "a": "1"}')
     assert [q.text for q in load("mine", "test")] == ["local?"]
     assert "mine: no local file of t1" in caplog.text
+
+
+def test_every_hub_copy_is_asked_for_by_its_own_name(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datasets
+
+    asked: set[tuple[str, str | None, str]] = set()
+
+    def load_dataset(path: str, name: str | None, split: str, revision: str) -> object:
+        asked.add((path, name, split))
+        raise datasets.exceptions.DatasetGenerationError("no such thing")
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    for benchmark, split, task in (
+        ("gsm8k", "train", None),
+        ("gsm-plus", "all", None),
+        ("bbh", "test", "navigate"),
+        ("bb-sub", "test", "winowhy"),
+        ("arc-easy", "validation", None),
+        ("arc-challenge", "test", None),
+        ("agieval", "all", "sat-en"),
+        ("mmlu", "train", None),
+        ("metamathqa", "train", None),
+    ):
+        with pytest.raises(BenchmarkError, match=r"no such thing\. Put the file there"):
+            load(benchmark, split, tasks=[task] if task else None)
+    assert asked == {
+        ("openai/gsm8k", "main", "train"),
+        ("qintongli/GSM-Plus", None, "testmini"),
+        ("lukaemon/bbh", "navigate", "test"),
+        ("tasksource/bigbench", "winowhy", "train+validation"),
+        ("allenai/ai2_arc", "ARC-Easy", "validation"),
+        ("allenai/ai2_arc", "ARC-Challenge", "test"),
+        ("hails/agieval-sat-en", None, "test"),
+        ("cais/mmlu", "all", "dev"),
+        ("meta-math/MetaMathQA", None, "train"),
+    }
+
+
+OPTIONS = "\nOptions:\n(A) x\n(B) y"
+# One row of each layout in which a benchmark comes: benchmark, task, file, row, text, target.
+LAYOUTS = [
+    ("gsm8k", None, "gsm8k/test.jsonl", {"question": "S?", "answer": "1\n#### 2"}, "S?", "2"),
+    ("gsm8k", None, "gsm8k/test.parquet", {"question": "S?", "answer": "1\n#### 2"}, "S?", "2"),
+    (
+        "gsm8k",
+        None,
+        "gsm8k/test-00000-of-00001.parquet",
+        {"question": "S?", "answer": "1\n#### 2"},
+        "S?",
+        "2",
+    ),
+    ("gsm-plus", None, "gsm-plus/testmini.jsonl", {"question": "S?", "answer": 2}, "S?", "2"),
+    (
+        "bbh",
+        "navigate",
+        "bbh/navigate.json",
+        {"canary": "c", "examples": [{"input": "Go?", "target": "Yes"}]},
+        "Go?",
+        "Yes",
+    ),
+    ("bbh", "navigate", "bbh/navigate.jsonl", {"input": "Go?", "target": "Yes"}, "Go?", "Yes"),
+    ("bbh", "navigate", "bbh/navigate.parquet", {"input": "Go?", "target": "Yes"}, "Go?", "Yes"),
+    *(
+        (
+            "bb-sub",
+            "arithmetic",
+            f"bigbench/{name}",
+            {"examples": [{"input": "P?", "target_scores": {"x": 0, "y": 1}}]},
+            f"P?{OPTIONS}",
+            "(B)",
+        )
+        for name in (
+            "arithmetic.json",
+            "benchmark_tasks/arithmetic/task.json",
+            "benchmark_tasks/arithmetic/1_digit/task.json",
+        )
+    ),
+    (
+        "bb-sub",
+        "arithmetic",
+        "bigbench/arithmetic.parquet",
+        {
+            "inputs": "Q: P?\n  choice: x\n. choice: y\nA:",
+            "multiple_choice_targets": ["x", "y"],
+            "multiple_choice_scores": [0, 1],
+        },
+        f"P?{OPTIONS}",
+        "(B)",
+    ),
+    *(
+        (
+            "arc-easy",
+            None,
+            f"arc/ARC-Easy/{name}",
+            {
+                "question": "P?",
+                "choices": {"text": ["x", "y"], "label": ["1", "2"]},
+                "answerKey": "2",
+            },
+            f"P?{OPTIONS}",
+            "(B)",
+        )
+        for name in ("test.jsonl", "test-00000-of-00001.parquet")
+    ),
+    (
+        "arc-challenge",
+        None,
+        "arc/ARC-Challenge/ARC-Challenge-Test.jsonl",
+        {
+            "id": "m",
+            "question": {
+                "stem": "P?",
+                "choices": [{"text": "x", "label": "A"}, {"text": "y", "label": "B"}],
+            },
+            "answerKey": "B",
+        },
+        f"P?{OPTIONS}",
+        "(B)",
+    ),
+    *(
+        (
+            "agieval",
+            "lsat-ar",
+            f"agieval/{folder}lsat-ar.jsonl",
+            {"passage": "Read.", "question": "P?", "options": ["(A)x", "(B)y"], "label": "B"},
+            f"Read.\nP?{OPTIONS}",
+            "(B)",
+        )
+        for folder in ("", "v1/", "v1_1/")
+    ),
+    (
+        "agieval",
+        "sat-math",
+        "agieval/sat-math.parquet",
+        {
+            "query": "Q: P? Answer Choices: (A)x (B)y\nA: Among A through B, the answer is",
+            "choices": ["(A)x", "(B)y"],
+            "gold": [1],
+        },
+        f"P?{OPTIONS}",
+        "(B)",
+    ),
+    (
+        "mmlu",
+        "abstract_algebra",
+        "mmlu/test-00000-of-00001.parquet",
+        {"question": "P?", "subject": "abstract_algebra", "choices": ["x", "y"], "answer": 1},
+        f"P?{OPTIONS}",
+        "(B)",
+    ),
+    (
+        "metamathqa",
+        None,
+        "metamathqa/MetaMathQA-395K.json",
+        [{"query": "S?", "response": "1 + 1 = 2\n#### 2\nThe answer is: 2", "type": "GSM_SV"}],
+        "S?",
+        "2",
+    ),
+]
+
+
+@pytest.mark.parametrize(("benchmark", "task", "file", "row", "text", "target"), LAYOUTS)
+def test_the_layouts_of_the_originals(
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    benchmark: str,
+    task: str | None,
+    file: str,
+    row: object,
+    text: str,
+    target: str,
+) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    path = project / "data" / file
+    path.parent.mkdir(parents=True)
+    if path.suffix == ".parquet":
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist([row]), path)
+    else:
+        path.write_text(json.dumps(row))
+    monkeypatch.setenv("NESY_DATA", str(project / "data"))
+    split = "train" if benchmark == "metamathqa" else benchmarks.definition(benchmark).reported
+    wanted = "all" if benchmarks.definition(benchmark).carve else split
+    (question,) = load(benchmark, wanted, tasks=[task] if task else None)
+    assert (question.task, question.text, question.target) == (task or benchmark, text, target)
+
+
+def test_pieces_of_a_file_are_read_in_order(project: Path) -> None:
+    for i in range(12):
+        piece = project / f"eval/a-{i:05}-of-00012.jsonl"
+        piece.write_text(json.dumps({"q": f"{i}?", "a": "1"}))
+    define(project, "files: {test: a.parquet}\ncolumns: {question: q, target: a}\n")
+    assert [q.text for q in load("mine", "test")] == [f"{i}?" for i in range(12)]
+
+
+def test_what_is_stored_beside_test_is_for_training(project: Path) -> None:
+    for name in ("dev", "validation", "test"):
+        (project / f"eval/{name}.jsonl").write_text(json.dumps({"q": f"{name}?", "a": "1"}))
+    define(
+        project,
+        "files: {dev: dev.jsonl, validation: validation.jsonl, test: test.jsonl}\n"
+        "columns: {question: q, target: a}\ncounts: {dev: 1, validation: 2, test: 1}\n",
+    )
+    loaded = read("mine", "train")
+    assert [q.id for q in loaded.questions] == ["mine/dev/0", "mine/validation/0"]
+    assert (loaded.found, loaded.expected) == (2, 3)
+    assert len(load("mine", "all")) == 3
+
+
+@pytest.mark.parametrize(
+    "name", ["gsm8k", "gsm-plus", "bbh", "bb-sub", "arc-easy", "arc-challenge", "agieval", "mmlu"]
+)
+def test_every_benchmark_has_a_split_to_train_on_and_one_to_test(name: str) -> None:
+    known = benchmarks.definition(name)
+    assert {"train", "test", "all"} <= set(known.splits)
+    tasks = list(known.tasks) or []
+    sizes = [benchmarks.expected(known, split, tasks) for split in ("train", "test", "all")]
+    assert None not in sizes
+    if name not in ("arc-easy", "arc-challenge"):  # whose validation is neither
+        assert sizes[0] + sizes[1] == sizes[2]  # type: ignore[operator]
 
 
 def test_limit_is_spread_over_tasks_and_nested() -> None:
@@ -372,7 +604,7 @@ def test_real_arc_and_agieval() -> None:
     assert len(arc) == 1172
     assert arc[0].target == "(C)"
     assert arc[0].text.endswith("(D) Planetary gravity will become stronger.")
-    agieval = _check(read("agieval", "test", tasks=["aqua-rat", "logiqa-en"], strict_data=True))
+    agieval = _check(read("agieval", "all", tasks=["aqua-rat", "logiqa-en"], strict_data=True))
     assert Counter(q.task for q in agieval) == {"aqua-rat": 254, "logiqa-en": 651}
     assert agieval[0].choices[4] == "None of these"
     assert "tower?\nOptions:\n(A) 5(√3 + 1)\n(B) 6(√3 + √2)\n(C) 7" in agieval[0].text

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -298,6 +300,25 @@ def test_rescoring_renews_the_report(project: Path) -> None:
         manifest["files"]["report.json"]
         == sha256((project / "a/report.json").read_bytes()).hexdigest()
     )
+
+
+def test_grading_what_is_stored_loads_no_torch(project: Path) -> None:
+    rows = [{"question": q.text, "response": "#### 1"} for q in load("example", "all")]
+    (project / "said.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    heavy = {"torch", "transformers", "datasets", "faiss", "sentence_transformers"}
+    code = (
+        "import atexit, sys; from nesy.cli import main\n"
+        f"atexit.register(lambda: print(sorted({heavy} & set(sys.modules)), file=sys.stderr))\n"
+        "main()"
+    )
+    for words in (
+        ["eval", "--benchmark", "example", "--responses", "said.jsonl", "--output-dir", "a"],
+        ["rescore", "a"],
+        ["compare", "a", "a/attempts.jsonl"],
+        ["report", "a"],
+    ):
+        done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "[]\n"), words
 
 
 def _lines(path: Path) -> Iterator[Any]:

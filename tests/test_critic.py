@@ -118,9 +118,7 @@ def test_form_of_an_answer(claim: str, form: str) -> None:
 
 
 def test_baselines_know_only_the_training_half() -> None:
-    known = [
-        Labelled(Pair("q", "x" * n), n > 50, f"g{n}") for n in range(1, 101)
-    ]
+    known = [Labelled(Pair("q", "x" * n), n > 50, f"g{n}") for n in range(1, 101)]
     test = [Labelled(Pair("q", "y" * n), True, "t") for n in (5, 95)]
     assert pairs.by_length(known, test) == [0.0, 1.0]
     formed = [Labelled(Pair("q", c), v, "g") for c, v in (("A: -3", False), ("A: 12", True))]

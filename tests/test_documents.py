@@ -149,3 +149,8 @@ def test_import_through_a_teacher_keeps_what_people_changed(
     assert "beer.txt:1: refused: the passage holds no 41: A firkin of beer is 41" in again.stderr
     held = store.load(Path("kb")).entries["beer.beer-is-measured-in-firkins"]
     assert held.facts[0] == "A firkin of beer is nine imperial gallons."
+    Path("said.jsonl").write_text(json.dumps({"prompt": "firkin", "completion": "No."}) + "\n")
+    nothing = CliRunner().invoke(app, ["import", "beer.txt", "ale", *command[3:]])
+    assert nothing.exit_code == 2
+    assert "it gives no entry, so nothing was written" in nothing.stderr
+    assert not Path("kb/ale.yaml").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -81,6 +82,34 @@ def test_sections_are_read() -> None:
         "3 bushels are 12 pecks.",
         "3 * 4 == 12",
     )
+
+
+def as_json(**changed: object) -> str:
+    written = {
+        "applies_when": "a quantity is given in bushels.",
+        "learning_summary": "Convert the rare unit before anything else.",
+        "supplementary_knowledge": ["- A bushel is 4 pecks.", "A peck is 2 gallons."],
+        "example": "3 bushels are 12 pecks.",
+        "check": "3 * 4 == 12",
+    }
+    return json.dumps(written | changed)
+
+
+def test_json_by_the_prompts_schema_is_read_as_the_sections_are() -> None:
+    schema = prompts.load("teacher-knowledge").schema
+    assert schema is not None
+    assert set(json.loads(schema)["required"]) == set(json.loads(as_json()))
+    assert parse(as_json()) == parse(WRITTEN)
+    assert parse(as_json(example="none", check="")).example is None
+    for text, reason in (
+        (as_json()[:-20], "JSON: "),
+        (as_json(learning_summary=3), "JSON: learning_summary is no text"),
+        (as_json(applies_when=""), "no section Applies When"),
+        (as_json(check="3 * 4 == 13"), "check: "),
+        ("{}", "no section Applies When"),
+    ):
+        with pytest.raises(Refused, match=reason):
+            parse(text)
 
 
 @pytest.mark.parametrize("style", ["**{}:**", "## {}:", "**{}**:", "### **{}:**", "{} :", "  {}:"])

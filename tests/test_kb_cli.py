@@ -197,6 +197,7 @@ def test_edit_by_option_changes_one_field() -> None:
     assert text() == PACK.replace("9 imperial gallons", "10 gallons")
     assert "did you mean facts" in run("edit", "units.firkin", "--set", "fact=x", code=2).stderr
     run("edit", "units.firkin", "--set", "facts=x", code=2)
+    assert "is false" in run("edit", "units.firkin", "--set", "check=2 * 9 == 19", code=2).stderr
     assert text() == PACK.replace("9 imperial gallons", "10 gallons")
 
 
@@ -222,6 +223,19 @@ def test_editor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDITOR", "sed -i 's/What is true/A hand is 4 inches/'")
     run("add", "horses")
     assert store.load(Path("kb")).entries["horses.new"].facts == ("A hand is 4 inches.",)
+    for broken in ("s/9 imperial/10 imperial/;s/== 18/== 20/", "s/== 18/== 19/"):
+        before = text()
+        monkeypatch.setenv("EDITOR", f"sed -i '{broken}'")
+        refused = run("edit", "units.firkin", code=2).stderr
+        assert "entry units.firkin: check: 2 * 9" in refused
+        assert text() == before
+        Path(refused.split("your text is in ")[1].strip()).unlink()
+    monkeypatch.setenv("EDITOR", "sed -i 's/What is true/An ell is 45 inches/'")
+    refused = run("add", "cloth", "--id", "units.firkin", code=2).stderr
+    assert "used already" in refused
+    kept = Path(refused.split("your text is in ")[1].strip())
+    assert "An ell is 45 inches" in kept.read_text()
+    kept.unlink()
     monkeypatch.setenv("EDITOR", "no-such-editor")
     assert "set EDITOR" in run("edit", "units.firkin", code=2).stderr
 
@@ -248,6 +262,21 @@ def test_diff_log_and_merge_after_two_extractions() -> None:
     assert from_json("merge") == []
     actions = [event["action"] for event in from_json("log")]
     assert actions == ["distilled", "edited", "distilled", "settled with theirs"]
+
+
+def test_diff_is_against_what_was_shipped(project: Path) -> None:
+    Path("kb/metals.yaml").write_text(Path("shipped/metals.yaml").read_text())
+    Path("kb/units.yaml").unlink()
+    assert from_json("diff") == []
+    run("edit", "metals.gold", "--set", "facts=[Gold is soft.]")
+    changed = from_json("diff")
+    assert [(one["entry"], one["field"]) for one in changed] == [("metals.gold", "facts")]
+    Path("kb/metals.yaml").write_text("name: metals\nlicense: CC0-1.0\nentries:\n")
+    assert [(one["entry"], one["kind"]) for one in from_json("diff")] == [
+        ("metals.gold", "removed")
+    ]
+    Path("kb/metals.yaml").unlink()  # then the built-in pack serves again
+    assert from_json("diff") == []
 
 
 def test_diff_with_a_folder_and_a_revision(project: Path) -> None:

@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         *("resources", "recipe", "prompts", "scoring", "runs", "stats", "facts", "pretrained"),
         *("rows", "progress", "kb", "kb.entry", "kb.store", "kb.merge", "kb.pack", "kb.splice"),
-        *("kb.lock", "kb.convert", "spend", "completions", "everyday", "latex"),
+        *("kb.lock", "kb.convert", "spend", "completions", "everyday", "latex", "ranks"),
     ),
     (
         *("answer", "views", "train", "benchmarks", "models", "stored"),
@@ -31,7 +31,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("student", "tables", "fewshot", "asking", "critic"),
     ("distill", "estimate", "evaluate", "compare", "commonsense", "impact", "credit", "edits"),
     (
-        *("cli", "cli_kb", "cli_eval", "cli_runs", "cli_ask", "report"),
+        *("__main__", "cli", "cli_kb", "cli_eval", "cli_runs", "cli_ask", "report"),
         *("cli_distill", "cli_models", "cli_commonsense", "doctor", "export", "serve"),
         "methods",
     ),

@@ -186,8 +186,10 @@ def test_the_lines_of_a_batch_are_transcripts(tmp_path: Path) -> None:
     questions = ["two dozens?", "three dozens?", "cut?", "failed?", "plainly?"]
     shown = [[vars_of(m) for m in teacher.render(question=q)] for q in questions[:4]]
     asked_for = [
-        *({"custom_id": str(n), "method": "POST", "body": {"messages": m}}
-          for n, m in enumerate(shown)),
+        *(
+            {"custom_id": str(n), "method": "POST", "body": {"messages": m}}
+            for n, m in enumerate(shown)
+        ),
         {"custom_id": "4", "body": {"messages": [{"role": "user", "content": "plainly?"}]}},
     ]
     output = [
@@ -199,9 +201,7 @@ def test_the_lines_of_a_batch_are_transcripts(tmp_path: Path) -> None:
         {"question": "own?", "response": "1. So the answer is 1."},
     ]
     model = models.load(f"transcripts:{rows(tmp_path / 'both.jsonl', *asked_for, *output)}")
-    said = model.generate(
-        [teacher.render(question=q) for q in [*questions, "own?"]], Sampling()
-    )
+    said = model.generate([teacher.render(question=q) for q in [*questions, "own?"]], Sampling())
     none = "There is no transcript for this question."
     assert [c.text.split(". ")[0] for c in said] == ["24", "36", none, none, "Yes", "1"]
     with pytest.raises(InputError, match="no question for the answer 1; put the lines"):

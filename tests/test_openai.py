@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -89,6 +90,93 @@ def test_the_newer_name_of_the_limit_is_learned(endpoint: Endpoint) -> None:
     assert endpoint.asked[-1]["max_completion_tokens"] == 512
 
 
+SCHEMA = '{"type": "object", "properties": {"a": {"type": "string"}}}'
+
+
+def test_a_schema_is_sent_where_the_server_takes_it(endpoint: Endpoint) -> None:
+    asked = model(endpoint)
+    asked.generate(prompts("a"), Sampling(schema=SCHEMA))
+    form = endpoint.asked[0]["response_format"]
+    assert form["type"] == "json_schema"
+    assert form["json_schema"]["strict"] and form["json_schema"]["schema"] == json.loads(SCHEMA)
+    # Now it is known to be taken, a refusal that names it is about its request.
+    in_turn(endpoint, None, (400, {}, {"error": {"message": "response_format: too deep"}}))
+    (outcome,) = dict(asked.outcomes(prompts("b"), Sampling(schema=SCHEMA))).values()
+    assert isinstance(outcome, Failure) and (outcome.reason, outcome.tries) == ("refused", 1)
+    asked.generate(prompts("c"), Sampling())
+    assert "response_format" not in endpoint.asked[-1]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (400, "Invalid parameter: 'response_format' of type 'json_schema' is not supported"),
+        (400, "This model does not support response format `json_schema`."),
+        (422, "Unexpected fields in the request: {'response_format'}"),
+        (500, "structured output is not enabled on this server"),
+    ],
+)
+def test_a_server_without_structured_output_is_asked_for_text(
+    endpoint: Endpoint, status: int, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    endpoint.fault = lambda number, body: (
+        (status, {}, {"error": {"message": words}}) if "response_format" in body else None
+    )
+    asked = model(endpoint, max_concurrency=8)
+    found = asked.generate(prompts(*map(str, range(40))), Sampling(schema=SCHEMA))
+    assert [one.text for one in found] == [str(n) for n in range(40)]
+    assert sum("response_format" in body for body in endpoint.asked) <= 8  # those sent at first
+    assert caplog.text.count("is asked without it") == 1
+    before = len(endpoint.asked)
+    asked.generate(prompts("again"), Sampling(schema=SCHEMA))
+    assert len(endpoint.asked) == before + 1
+
+
+def test_a_model_without_temperature_and_a_server_without_seed(endpoint: Endpoint) -> None:
+    def fault(number: int, body: Any) -> Any:
+        for name in ("temperature", "seed"):
+            if name in body:
+                return 400, {}, {"detail": [{"type": "extra_forbidden", "loc": ["body", name]}]}
+        return None
+
+    endpoint.fault = fault
+    assert [c.text for c in ask(endpoint, "a", "b")] == ["A", "B"]
+    assert {"temperature", "seed"}.isdisjoint(endpoint.asked[-1])
+    assert endpoint.asked[-1]["top_p"] == 1.0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "This model's maximum context length is 4096 tokens.",
+        "the request exceeds the available context size, try increasing it",
+        "The decoder prompt (length 5) is longer than the maximum model length of 4",
+        "prompt is too long: 5 tokens > 4 maximum",
+        "The input token count (5) exceeds the maximum number of tokens allowed (4)",
+        "`inputs` tokens + `max_new_tokens` must be <= 4",
+        "litellm.ContextWindowExceededError: 5 > 4",
+    ],
+)
+def test_a_prompt_that_is_too_long_in_the_words_of_many_servers(
+    endpoint: Endpoint, words: str
+) -> None:
+    in_turn(endpoint, (400, {}, {"error": {"message": words}}))
+    (outcome,) = dict(model(endpoint).outcomes(prompts("a"), Sampling())).values()
+    assert isinstance(outcome, Failure) and outcome.reason == "context too long"
+
+
+def test_the_addresses_of_azure_get_its_header() -> None:
+    def headers(url: str) -> Any:
+        with OpenAIModel("m", Terms(base_url=url)).sync_client() as client:
+            assert str(client.base_url) == url.partition("?")[0].rstrip("/") + "/"
+            return client.default_headers
+
+    for host in ("x.openai.azure.com", "x.services.ai.azure.com", "x.azure-api.net"):
+        address = f"https://{host}/openai/deployments/d?api-version=2024-10-21"
+        assert headers(address)["api-key"] == KEY
+    assert "api-key" not in headers("https://azure.com.example.org/v1")
+
+
 def test_passing_failures_are_tried_again(endpoint: Endpoint) -> None:
     in_turn(endpoint, "429", "500", "cut", "malformed", "empty", (200, {}, {"error": "overloaded"}))
     assert [c.text for c in ask(endpoint, "a", "b")] == ["A", "B"]
@@ -167,6 +255,7 @@ def test_tokens_that_a_server_does_not_count_are_estimated(endpoint: Endpoint) -
         (401, {"error": {"message": f"Incorrect API key: {KEY}"}}, "wrong key"),
         (403, {"error": {"message": "Country not supported"}}, "no permission"),
         (404, {"error": {"message": "The model `m` does not exist"}}, "unknown model"),
+        (400, {"error": {"message": "m is not a valid model ID"}}, "unknown model"),
         (429, {"error": {"message": "pay", "code": "insufficient_quota"}}, "no quota"),
     ],
 )

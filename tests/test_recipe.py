@@ -226,6 +226,11 @@ train:
   warmup: 0.1
   max_length: 4096
   gradient_checkpointing: false
+  dtype: auto
+  quantization: null
+  held_out: null
+  evaluations: 4
+  patience: null
   init: stage1
   seed: 0
 knowledge:

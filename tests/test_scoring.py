@@ -109,6 +109,7 @@ def test_no_number(text: str) -> None:
         ("The correct option is $\\text{(D)}$.", "(D)"),
         ("The correct answer is: D", "(D)"),
         ("\\boxed{C}", "(C)"),
+        ("It is $\\boxed{\\text{C}}$.", "(C)"),
         ("Answer: C", "(C)"),
         ("So the answer is (A) or (B).", "(A) or (B)"),
         ("So the answer is (A), (B) and (C).", "(A) or (B) or (C)"),

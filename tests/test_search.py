@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,8 @@ def test_scope_holds_and_considered_shows_more_than_k() -> None:
     ids = {one.hit.entry for one in search.considered([ASKED[0]], 9)[0]}
     assert ids == {*ALL, "d.scoped"}
     assert "d.scoped" not in {o.hit.entry for o in search.considered([question("q1", "x")], 9)[0]}
+    by_hand = replace(question("q1", "x"), benchmark="")
+    assert "d.scoped" in {one.hit.entry for one in search.considered([by_hand], 9)[0]}
 
 
 def test_an_empty_knowledge_base_finds_nothing() -> None:

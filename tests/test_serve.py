@@ -12,15 +12,13 @@ import openai
 import pytest
 import small
 
-from nesy import models, prompts
+from nesy import models, prompts, recipe
 from nesy.answer import answer
 from nesy.errors import InputError
-from nesy.kb import store
-from nesy.kb.index import Index
-from nesy.kb.search import IndexSearch
 from nesy.models.flow import Terms
 from nesy.models.openai import OpenAIModel, reach
 from nesy.serve import Server, System, load
+from nesy.student import LiveSearch
 from nesy.types import Message, Question, Sampling
 
 PACK = """name: units
@@ -35,13 +33,19 @@ QUESTION = "A bridge is 3 smoots long. How many inches is that?"
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> System:
-    folder = tmp_path_factory.mktemp("served")
-    (folder / "kb").mkdir()
-    (folder / "kb/units.yaml").write_text(PACK, "utf-8")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("served")
+    (made / "kb").mkdir()
+    (made / "kb/units.yaml").write_text(PACK, "utf-8")
+    return made
+
+
+@pytest.fixture(scope="module")
+def system(folder: Path) -> System:
     lm = models.load(str(small.save(folder / "student", "llama")))
-    index = Index(store.load(folder / "kb").entries, None, mode="bm25", min_score=None)
-    return System("one", lm, prompts.load("student"), IndexSearch(index), 16)
+    settings = ("knowledge.mode=bm25", "knowledge.min_score=null")
+    search = LiveSearch(recipe.load("embedded", settings), folder / "kb")
+    return System("one", lm, prompts.load("student"), search, 16)
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +85,23 @@ def test_a_client_gets_what_nesy_answers_and_why(client: openai.OpenAI, system: 
     assert (entry["entry"], entry["rank"]) == ("units.smoot", 1)
     assert entry["facts"] == ["A smoot is 67 inches."]
     assert extra["answer"] == wanted.answer
+
+
+def test_an_edit_serves_the_next_request(server: Server, folder: Path) -> None:
+    path = folder / "kb/units.yaml"
+
+    def shown() -> httpx2.Response:
+        body = {"messages": [{"role": "user", "content": QUESTION}], "max_tokens": 2}
+        return httpx2.post(f"{server.url}/chat/completions", content=json.dumps(body))
+
+    path.write_text(PACK.replace("67 inches", "68 inches"), "utf-8")
+    assert shown().json()["x_nesy"]["entries"][0]["facts"] == ["A smoot is 68 inches."]
+    path.write_text(PACK.replace("facts:", "fatcs:"), "utf-8")
+    refused = shown()
+    assert refused.status_code == 503
+    assert "units.yaml:7:5" in refused.json()["error"]["message"]
+    path.write_text(PACK, "utf-8")
+    assert shown().json()["x_nesy"]["entries"][0]["facts"] == ["A smoot is 67 inches."]
 
 
 def test_a_stream_brings_the_same(client: openai.OpenAI) -> None:

@@ -44,6 +44,25 @@ def test_rows_are_matched_by_index_or_text(tmp_path: Path) -> None:
     assert stored.unknown == [3]
 
 
+def test_a_question_is_known_without_its_options(tmp_path: Path) -> None:
+    def asked(index: int, text: str) -> Question:
+        return Question(f"b/test/t/{index}", "b", "t", "test", text, "(B)", "choice", ("x", "y"))
+
+    same = [asked(i, f"Pick.\nOptions:\n(A) {i}\n(B) y") for i in (1, 2)]
+    path = write(
+        tmp_path / "a.jsonl",
+        {"question": "Which?", "response": "So the answer is (B)."},
+        {"question": "Pick.", "response": "So the answer is (B)."},
+        {"question": "Pick.", "task": "t", "index": 2, "response": "So the answer is y."},
+    )
+    stored = grade_file(path, [asked(0, "Which?\nOptions:\n(A) x\n(B) y"), *same])
+    assert [(a.question, a.outcome) for a in stored.attempts] == [
+        ("b/test/t/0", "correct"),
+        ("b/test/t/2", "correct"),
+    ]
+    assert stored.unknown == [2]
+
+
 def test_cut_off_completion(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", {"question": "One?", "response": "1 +", "finish": "length"})
     assert grade_file(path, QUESTIONS).attempts[0].outcome == "truncated"

@@ -19,10 +19,6 @@ from nesy.models import solver_teacher
 from nesy.runs import read_records
 from nesy.types import Message, Rationale, Sampling
 
-ARTEFACTS = (
-    *("rationales.jsonl", "mining.jsonl", "knowledge.jsonl", "augmented.jsonl"),
-    *("stage1/adapter_model.safetensors", "adapter/adapter_model.safetensors"),
-)
 PRICES = "prices:\n  m: {input: 1, output: 1000}\n"
 
 
@@ -65,11 +61,6 @@ def words(made: Project, limit: int = 24, *more: str) -> list[str]:
     asked = made.distilling("runs/one", "--timeout", "2", *more, limit=limit)
     asked[asked.index("solver")] = "openai:m"
     return asked
-
-
-def artefacts(made: Project) -> dict[str, bytes]:
-    held = {name: (made.folder / "runs/one" / name).read_bytes() for name in ARTEFACTS}
-    return held | {"pack": (made.folder / "kb/distilled.yaml").read_bytes()}
 
 
 def no_key(*folders: Path) -> None:

@@ -9,13 +9,15 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
+from random import Random
 
 import pytest
 import small
 import torch
 
-from nesy import rows, train, views
+from nesy import pretrained, rows, train, views
 from nesy.errors import ModelError, TrainingError
 from nesy.models.hf import HFModel
 from nesy.recipe import View
@@ -62,8 +64,6 @@ def test_training_teaches_and_the_adapter_loads_anywhere(
     tmp_path: Path, architecture: str, tie: bool
 ) -> None:
     from peft import AutoPeftModelForCausalLM
-
-    from nesy import pretrained
 
     where = str(small.save(tmp_path / "base", architecture, tie=tie))
     seen: list[train.Progress] = []
@@ -135,8 +135,6 @@ def test_unlikelihood_starts_where_the_wrong_target_leaves_the_right_one(base: s
 
 
 def test_first_loss_is_the_models_own_cross_entropy(base: str, tmp_path: Path) -> None:
-    from nesy import pretrained
-
     example = examples()[0]
     once = replace(SETTINGS, epochs=0.01, embeddings=False)
     loss = train.train(base, [example], once, tmp_path / "a").first_loss
@@ -168,15 +166,87 @@ def test_other_ways_to_batch(base: str, tmp_path: Path, change: dict[str, object
     assert report.last_loss < 0.5 * report.first_loss
 
 
-def test_bfloat16_stays_close_to_float32(base: str, tmp_path: Path) -> None:
+def test_half_precision_stays_close_to_float32(base: str, tmp_path: Path) -> None:
     found = {}
-    for dtype in ("float32", "bfloat16"):
+    for dtype in ("float32", "bfloat16", "float16"):
         settings = replace(SETTINGS, epochs=4, dtype=dtype)
         found[dtype] = train.train(base, examples(), settings, tmp_path / dtype)
         trained = weights(tmp_path / dtype)
         assert all(w.dtype == torch.float32 for w in trained.values())
-    assert found["bfloat16"].dtype == "bfloat16"
-    assert found["bfloat16"].last_loss == pytest.approx(found["float32"].last_loss, rel=0.25)
+    for dtype in ("bfloat16", "float16"):
+        assert found[dtype].dtype == dtype
+        assert found[dtype].last_loss == pytest.approx(found["float32"].last_loss, rel=0.25)
+
+
+def test_the_adapter_with_the_highest_accuracy_is_kept(base: str, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, epochs=10, evaluations=10, patience=3, checkpoint_seconds=0.0)
+    told = iter([0.2, 0.6, 0.1, 0.6, 0.5, 1.0])
+    judged: list[dict[str, torch.Tensor]] = []
+
+    def judge(adapter: Path) -> float:
+        judged.append(weights(adapter))
+        return next(told)
+
+    def kill(progress: train.Progress) -> None:
+        if progress.step == 7:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train.train(base, examples(), settings, tmp_path / "a", kill, judge=judge)
+    report = train.train(base, examples(), settings, tmp_path / "a", judge=judge)
+    # Steps 2, 4, 6, 8 and 10 are judged: three in a row are no better than the second.
+    assert (report.steps, report.best_step, report.accuracy) == (10, 4, 0.6)
+    assert len(judged) == 5
+    kept = weights(tmp_path / "a")
+    assert all(torch.equal(kept[name], judged[1][name]) for name in kept)
+    assert not all(torch.equal(kept[name], judged[4][name]) for name in kept)
+    curve = (tmp_path / "a" / train.HELD_OUT).read_text().splitlines()
+    assert [json.loads(line)["accuracy"] for line in curve] == [0.2, 0.6, 0.1, 0.6, 0.5]
+    left = {path.name for path in (tmp_path / "a").iterdir()}
+    assert left.isdisjoint({"judged", "best.safetensors", "checkpoint.safetensors"})
+
+
+def test_four_bits_need_bitsandbytes(
+    base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pretrained, "find_spec", lambda name: None)
+    with pytest.raises(ModelError, match="pip install bitsandbytes"):
+        train.train(base, examples(), replace(SETTINGS, quantization="4bit"), tmp_path / "a")
+
+
+@pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed")
+def test_a_student_in_four_bits_learns(base: str, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, embeddings=False, epochs=20, quantization="4bit")
+    report = train.train(base, examples(), settings, tmp_path / "a")
+    assert report.last_loss < 0.5 * report.first_loss
+    said = HFModel(base, adapter=tmp_path / "a").generate(
+        [examples()[0].messages], Sampling(max_tokens=4)
+    )
+    assert said[0].text
+
+
+@pytest.mark.parametrize("architecture", small.ARCHITECTURES)
+def test_examples_of_a_pass_do_not_see_each_other(tmp_path: Path, architecture: str) -> None:
+    where = str(small.save(tmp_path / "base", architecture))
+    once = replace(SETTINGS, epochs=0.01, embeddings=False, batch_size=64, batch_tokens=10_000)
+    together = train.train(where, examples(), once, tmp_path / "together")
+    tokens = [len(small.tokenizer().encode(e.target)) + 1 for e in examples()]
+    alone = [
+        train.train(where, [e], once, tmp_path / f"alone{n}").first_loss
+        for n, e in enumerate(examples())
+    ]
+    mean = sum(loss * n * e.weight for loss, n, e in zip(alone, tokens, examples(), strict=True))
+    mean /= sum(n * e.weight for n, e in zip(tokens, examples(), strict=True))
+    assert together.first_loss == pytest.approx(mean, rel=1e-4)
+
+
+def test_less_than_a_tenth_is_pad_where_examples_are_grouped_by_length() -> None:
+    random = Random(0)
+    lengths = [random.randint(40, 400) for _ in range(2000)]
+    batching = Batching(epochs=1, batch_size=None, batch_tokens=4096, accumulate=1, seed=0)
+    passes = [one_pass for step in rows.plan(lengths, batching) for one_pass in step]
+    computed = sum(max(lengths[i] for i in one) * len(one) for one in passes)
+    assert sum(lengths) / computed > 0.9
 
 
 class Killed(Exception):
@@ -343,8 +413,6 @@ def test_batches_cover_every_example_once_an_epoch() -> None:
 def test_training_convolutions_are_the_same_numbers() -> None:
     import torch
     from transformers.models.lfm2 import modeling_lfm2
-
-    from nesy import pretrained
 
     torch.manual_seed(0)
     states = torch.randn(2, 8, 20, requires_grad=True)

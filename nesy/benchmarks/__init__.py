@@ -15,7 +15,7 @@ from pathlib import Path
 
 from nesy import resources
 from nesy.benchmarks import local, rows
-from nesy.benchmarks.definition import Columns, Definition, read_definition
+from nesy.benchmarks.definition import Definition, read_definition
 from nesy.errors import BenchmarkError
 from nesy.types import Question
 
@@ -114,8 +114,10 @@ def read(
     known, path = read_definition(name)
     if split not in known.splits:
         listed = ", ".join(known.splits)
+        hint = "; `carve` in its definition makes one" if split == "train" else ""
         raise BenchmarkError(
-            f"{name} has no split {split}{resources.near(split, known.splits)}; it has {listed}"
+            f"{name} has no split {split}{resources.near(split, known.splits)}; it has "
+            f"{listed}{hint}"
         )
     if known.generated is not None:
         loaded = _generated(known, split, tasks, seed, (per_family, per_fact))
@@ -156,8 +158,7 @@ def _check_tasks(name: str, tasks: Sequence[str] | None, allowed: Iterable[str])
 
 def _chosen(known: Definition, tasks: Sequence[str] | None) -> list[str]:
     """Tasks to read, in the definition's order; one named as the benchmark if it has none."""
-    columns = known.columns
-    if known.tasks or columns is None or columns.task is None:
+    if known.tasks or all(columns.task is None for columns in known.layouts):
         listed = list(known.tasks) or [known.name]
         _check_tasks(known.name, tasks, listed)
         return [task for task in listed if not tasks or task in tasks]
@@ -165,13 +166,12 @@ def _chosen(known: Definition, tasks: Sequence[str] | None) -> list[str]:
 
 
 def _stored(known: Definition, path: Path, split: str, tasks: list[str]) -> Loaded:
-    sources = known.sources if split == "all" or known.carve is not None else (split,)
     questions: list[Question] = []
     places: dict[str, None] = {}
-    for source in sources:
-        place, held, columns = _rows(known, path, source, tasks)
+    for source in known.stored(split):
+        place, held = _rows(known, path, source, tasks)
         places[place] = None
-        questions += rows.questions(known, source, held, columns, tasks)
+        questions += rows.questions(known, source, held, tasks)
     if known.carve is not None:
         questions = _carved(questions, known.carve)
         if split != "all":
@@ -182,44 +182,40 @@ def _stored(known: Definition, path: Path, split: str, tasks: list[str]) -> Load
 
 def _rows(
     known: Definition, path: Path, source: str, tasks: list[str]
-) -> tuple[str, list[tuple[str, local.Row]], Columns]:
-    """Return (place, [(task, row)], columns) from local files, else from the hub."""
-    if known.columns is None:
-        raise BenchmarkError(f"{resources.shown(path)}: no columns")
-    pattern = known.files.get(source)
-    by_task = "{task}" in (pattern or "") or "{task}" in ((known.hub and known.hub.config) or "")
-    wanted = tasks if by_task else [""]
-    if pattern is not None:
-        found = {task: local.find(pattern, path, task) for task in wanted}
-        held = [
+) -> tuple[str, list[tuple[str, local.Row]]]:
+    """Return (place, [(task, row)]) from local files, else from the hub."""
+    patterns, hub = known.patterns(source), known.hub
+    named = " ".join([*patterns, *((hub.path, hub.config or "") if hub is not None else ())])
+    wanted = tasks if "{task}" in named else [""]
+    found = {task: local.find(patterns, path, task) for task in wanted}
+    missing = [task for task, files in found.items() if not files]
+    if len(missing) < len(found):
+        if missing:
+            _LOG.warning("%s: no local file of %s", known.name, ", ".join(missing))
+        return "local files", [
             (task, row)
-            for task, file in found.items()
-            if file is not None
+            for task, files in found.items()
+            for file in files
             for row in local.rows(file, known.rows)
         ]
-        missing = [task for task, file in found.items() if file is None]
-        if len(missing) < len(found):
-            if missing:
-                _LOG.warning("%s: no local file of %s", known.name, ", ".join(missing))
-            return "local files", held, known.columns
-    if known.hub is not None and source in known.hub.splits:
-        from nesy.benchmarks import hub
+    if hub is None or source not in hub.splits:
+        raise _missing(known, source, path, "no hub copy is known")
+    from nesy.benchmarks import hub as hubs
 
-        columns = known.hub.columns or known.columns
-        try:
-            held = [(task, row) for task in wanted for row in hub.rows(known.hub, source, task)]
-        except BenchmarkError as error:
-            raise _missing(known, pattern, path, str(error)) from error
-        return f"hub {known.hub.path}", held, columns
-    raise _missing(known, pattern, path, "no hub copy is known")
+    try:
+        rows = [(task, row) for task in wanted for row in hubs.rows(hub, source, task)]
+    except BenchmarkError as error:
+        raise _missing(known, source, path, str(error)) from error
+    return f"hub {hub.path}", rows
 
 
-def _missing(known: Definition, pattern: str | None, path: Path, hub: str) -> BenchmarkError:
-    if pattern is None:
+def _missing(known: Definition, source: str, path: Path, hub: str) -> BenchmarkError:
+    patterns = known.patterns(source)
+    if not patterns:
         return BenchmarkError(f"{known.name}: {hub}; go online, or name local files in {path.name}")
     searched = " or ".join(resources.shown(folder) for folder in local.folders(path))
     return BenchmarkError(
-        f"{known.name}: no {pattern} in {searched}; {hub}. "
+        f"{known.name}: no {patterns[0]} in {searched}; {hub}. "
         "Put the file there, set NESY_DATA to the folder that holds it, or go online"
     )
 
@@ -232,8 +228,7 @@ def _carved(questions: list[Question], share: float) -> list[Question]:
         ranked.setdefault(question.task, []).append((digest, index))
     test = set()
     for entries in ranked.values():
-        count = math.ceil(round(share * len(entries), 9))
-        test |= {index for _, index in sorted(entries)[:count]}
+        test |= {index for _, index in sorted(entries)[: _test_size(share, len(entries))]}
     return [
         _moved(question, "test" if index in test else "train")
         for index, question in enumerate(questions)
@@ -247,16 +242,27 @@ def _moved(question: Question, split: str) -> Question:
 
 def expected(known: Definition, split: str, tasks: Sequence[str]) -> int | None:
     """Return the questions that the full copy has in some tasks of a split, if that is known."""
-    counts = {name: task.count for name, task in known.tasks.items() if name in tasks}
-    if known.tasks and None not in counts.values():
-        full = [count for count in counts.values() if count is not None]
-        if split == "all" or known.carve is None:
-            return sum(full)
-        test = sum(math.ceil(round(known.carve * count, 9)) for count in full)
-        return test if split == "test" else sum(full) - test
-    if split == "all" and all(source in known.counts for source in known.sources):
-        return sum(known.counts[source] for source in known.sources)
-    return None if tasks and list(tasks) != [known.name] else known.counts.get(split)
+    stored = known.stored(split)
+    counts: list[int | None]
+    if known.tasks:
+        whole = stored == known.sources  # counts by task are of all splits
+        counts = [task.count if whole else None for n, task in known.tasks.items() if n in tasks]
+    else:
+        whole = not tasks or list(tasks) == [known.name]
+        if whole and split in known.counts:
+            return known.counts[split]
+        counts = [known.counts.get(source) if whole else None for source in stored]
+    full = [count for count in counts if count is not None]
+    if not full or len(full) < len(counts):
+        return None
+    if known.carve is None or split == "all":
+        return sum(full)
+    test = sum(_test_size(known.carve, count) for count in full)
+    return test if split == "test" else sum(full) - test
+
+
+def _test_size(share: float, count: int) -> int:
+    return math.ceil(round(share * count, 9))
 
 
 def _sample(questions: list[Question], limit: int, seed: int) -> list[Question]:

@@ -12,8 +12,10 @@ from typing import Annotated, Any
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     StringConstraints,
+    Tag,
     ValidationError,
     model_validator,
 )
@@ -31,13 +33,23 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
 
+def _one_or_several(value: Any) -> str:
+    return "several" if isinstance(value, list | tuple) else "one"
+
+
+Texts = Annotated[
+    Annotated[Text, Tag("one")] | Annotated[tuple[Text, ...], Tag("several")],
+    Discriminator(_one_or_several),
+]
+
+
 class Columns(_Strict):
-    """Which column of a row holds what."""
+    """Which column of a row holds what; ``a.b`` is the key ``b`` inside the column ``a``."""
 
     question: Text = Field(description="Column with the question's text.")
     target: Text = Field(description="Column with the right answer.")
     passage: Text | None = Field(None, description="Column with a text shown before the question.")
-    choices: Text | tuple[Text, ...] | None = Field(
+    choices: Texts | None = Field(
         None,
         description="Column with the option texts, or several columns with one each. Leave out "
         "where the question's text already lists its options.",
@@ -56,11 +68,12 @@ class Columns(_Strict):
 class Hub(_Strict):
     """A copy on the Hugging Face hub."""
 
-    path: Text = Field(description="Name of the dataset, as openai/gsm8k.")
+    path: Text = Field(description="Dataset, as openai/gsm8k; {task} stands for the task.")
     config: Text | None = Field(None, description="Configuration; {task} stands for the task.")
     revision: Text = Field("main", description="Branch, tag or commit.")
-    splits: Mapping[Name, Text] = Field(description="Our split: the hub's split.")
-    columns: Columns | None = Field(None, description="Columns, where they differ from the files'.")
+    splits: Mapping[Name, Text] = Field(
+        description="Our split: the hub's split, or several as train+validation."
+    )
 
 
 class Task(_Strict):
@@ -98,20 +111,35 @@ class Definition(_Strict):
     generated: Mapping[Name, int] | None = Field(
         None, description="Embedded benchmark: questions a family, by split."
     )
-    files: Mapping[Name, Text] = Field(
+    files: Mapping[Name, Texts] = Field(
         default_factory=dict,
-        description="Our split: file (.jsonl, .json, .csv, .parquet) beside this one or in "
-        "$NESY_DATA; {task} stands for the task.",
+        description="Our split: file beside this one or in $NESY_DATA, or several names of which "
+        "the first that is there is read; {task} stands for the task, * for any name. The same "
+        "name in another format (.jsonl, .json, .parquet, .csv) or in the hub's pieces will do.",
     )
     rows: Text | None = Field(None, description="Key of the list of rows in a JSON file.")
     hub: Hub | None = None
-    columns: Columns | None = None
+    columns: (
+        Annotated[
+            Annotated[Columns, Tag("one")] | Annotated[tuple[Columns, ...], Tag("several")],
+            Discriminator(_one_or_several),
+        ]
+        | None
+    ) = Field(
+        None,
+        description="Columns of a row; of several layouts the first whose question a row has.",
+    )
     carve: float | None = Field(
         None,
         gt=0,
         lt=1,
         description="Share of each task's questions that is the test split: the ceil(share * n) "
         "with the lowest sha256 of their text. The rest is the train split.",
+    )
+    reported: Name = Field(
+        "test",
+        description="Split that papers report; what is evaluated by default, unless the student "
+        "was trained on this benchmark.",
     )
     cases: tuple[Case, ...] = Field(description="Extraction cases, at least 3.", min_length=3)
 
@@ -130,6 +158,8 @@ class Definition(_Strict):
                 raise ValueError(f"task {name} needs a `kind`, or the benchmark one for all")
         if self.carve is not None and set(self.sources) != {"all"}:
             raise ValueError("`carve` divides one split named `all`; name no other split")
+        if self.reported not in ("test", *self.splits):
+            raise ValueError(f"`reported` is one of the splits {', '.join(self.splits)}")
         return self
 
     @property
@@ -144,7 +174,32 @@ class Definition(_Strict):
         if self.generated is not None:
             return tuple(self.generated)
         stored = ("train", "test") if self.carve is not None else self.sources
-        return (*stored, "all")
+        train = ("train",) if self.stored("train") else ()
+        return tuple(dict.fromkeys([*train, *stored, "all"]))
+
+    def stored(self, split: str) -> tuple[str, ...]:
+        """Return the stored splits that hold a split's questions.
+
+        Without a stored ``train`` that is whatever is stored beside ``test``, as the ``dev`` and
+        ``validation`` of MMLU.
+        """
+        if split == "all" or self.carve is not None:
+            return self.sources
+        if split == "train" and split not in self.sources:
+            return tuple(source for source in self.sources if source not in ("test", "all"))
+        return (split,)
+
+    @property
+    def layouts(self) -> tuple[Columns, ...]:
+        """The ways in which rows may hold their question."""
+        if self.columns is None:
+            return ()
+        return (self.columns,) if isinstance(self.columns, Columns) else self.columns
+
+    def patterns(self, source: str) -> tuple[str, ...]:
+        """Return the names that the local file of a stored split may have."""
+        names = self.files.get(source, ())
+        return (names,) if isinstance(names, str) else names
 
 
 def read_definition(name: str) -> tuple[Definition, Path]:

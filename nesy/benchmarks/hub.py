@@ -17,12 +17,13 @@ def rows(hub: Hub, split: str, task: str) -> Iterator[Row]:
     """
     import datasets
 
+    path = hub.path.replace("{task}", task)
     config = hub.config.replace("{task}", task) if hub.config is not None else None
     theirs = hub.splits[split]
-    where = f"{hub.path}{'/' + config if config else ''}@{hub.revision}[{theirs}]"
+    where = f"{path}{'/' + config if config else ''}@{hub.revision}[{theirs}]"
     try:
-        found = datasets.load_dataset(hub.path, config, split=theirs, revision=hub.revision)
-    except (OSError, ValueError) as error:
+        found = datasets.load_dataset(path, config, split=theirs, revision=hub.revision)
+    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         reason = str(error).strip().split("\n")[0]
         raise BenchmarkError(f"{where}: {reason}") from error
     for index, row in enumerate(found):

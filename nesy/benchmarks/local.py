@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,25 @@ from nesy.errors import BenchmarkError, InputError
 Row = tuple[str, Mapping[str, Any]]
 """Where a row stands, and its columns."""
 
+_PIECES = "-[0-9]*-of-[0-9]*.*"
 
-def find(pattern: str, beside: Path, task: str) -> Path | None:
-    """Return the file that a pattern names: beside the definition, else in ``$NESY_DATA``."""
-    name = pattern.replace("{task}", task)
+
+def find(patterns: Sequence[str], beside: Path, task: str) -> list[Path]:
+    """Return the files of one of the patterns: beside the definition, else in ``$NESY_DATA``.
+
+    The first pattern that is there counts, in its own format or else in another one; a file may
+    be in the pieces that the hub keeps it in (``test-00000-of-00002.parquet``).
+    """
     for folder in folders(beside):
-        if (folder / name).is_file():
-            return folder / name
-    return None
+        for pattern in patterns:
+            name = Path(pattern.replace("{task}", task))
+            root = Path(name.anchor) if name.is_absolute() else folder
+            stem = str(name.with_suffix("")).removeprefix(name.anchor)
+            for ending in dict.fromkeys([name.suffix, *_READERS, _PIECES]):
+                found = sorted(root.glob(f"{stem}{ending}"))
+                if found:
+                    return found
+    return []
 
 
 def folders(beside: Path) -> list[Path]:
@@ -33,7 +44,7 @@ def folders(beside: Path) -> list[Path]:
 
 
 def rows(path: Path, key: str | None) -> Iterator[Row]:
-    """Yield the rows of a file; ``key`` names the list of rows in a JSON document.
+    """Yield the rows of a file; ``key`` names the list of rows in a JSON mapping.
 
     Raises:
         BenchmarkError: unreadable, not of its format, or a row is not a mapping.
@@ -57,8 +68,8 @@ def _jsonl(path: Path, key: str | None) -> Iterator[tuple[str, Any]]:
 
 def _json_document(path: Path, key: str | None) -> Iterator[tuple[str, Any]]:
     document = _json(_text(path), resources.shown(path))
-    if key is not None:
-        if not isinstance(document, Mapping) or key not in document:
+    if key is not None and isinstance(document, Mapping):
+        if key not in document:
             raise BenchmarkError(f"{resources.shown(path)}: no key {key!r} with the list of rows")
         document = document[key]
     if not isinstance(document, list):

@@ -21,7 +21,6 @@ def questions(
     known: Definition,
     split: str,
     rows: Iterable[tuple[str, Row]],
-    columns: Columns,
     tasks: Sequence[str],
 ) -> list[Question]:
     """Make the questions of a split from (task, row) pairs; ``tasks`` are those to keep, if any.
@@ -34,6 +33,7 @@ def questions(
     seen: Counter[str] = Counter()
     made = []
     for task, (where, row) in rows:
+        columns = _layout(known.layouts, row)
         if columns.task is not None:
             task = _slug(str(_cell(row, columns.task, where)))
         task = task or known.name
@@ -43,6 +43,21 @@ def questions(
             continue
         made.append(_question(known, split, task, index, row, columns, where))
     return made
+
+
+def _layout(layouts: Sequence[Columns], row: Mapping[str, Any]) -> Columns:
+    """Return the columns of a row: the first layout whose question it has, else the first."""
+    fitting = (one for one in layouts if isinstance(_held(row, one.question), str))
+    return next(fitting, layouts[0])
+
+
+def _held(row: Mapping[str, Any], column: str) -> Any:
+    """Return what a column holds, or ``None``; ``a.b`` is ``b`` inside ``a``."""
+    held = row.get(column)
+    head, dot, rest = column.partition(".")
+    if held is None and dot and isinstance(row.get(head), Mapping):
+        return _held(row[head], rest)
+    return held
 
 
 def _question(
@@ -61,8 +76,8 @@ def _question(
     if columns.drop is not None:
         text = re.sub(columns.drop, "", text)
     text = text.strip()
-    if columns.passage is not None and row.get(columns.passage):
-        text = f"{str(row[columns.passage]).strip()}\n{text}"
+    if columns.passage is not None and _held(row, columns.passage):
+        text = f"{str(_held(row, columns.passage)).strip()}\n{text}"
     labels: Sequence[str] = ()
     choices: tuple[str, ...] = ()
     if columns.choices is not None:
@@ -91,7 +106,7 @@ def _rationale(row: Mapping[str, Any], columns: Columns) -> str | None:
     """What stands before the target in its column, if that is a text that leads up to it."""
     if columns.target_after is None:
         return None
-    text = str(row[columns.target]).rpartition(columns.target_after)[0]
+    text = str(_held(row, columns.target)).rpartition(columns.target_after)[0]
     if columns.drop is not None:
         text = re.sub(columns.drop, "", text)
     return text.strip() or None
@@ -102,9 +117,10 @@ def _id(known: Definition, split: str, task: str, index: int) -> str:
 
 
 def _cell(row: Mapping[str, Any], column: str, where: str) -> Any:
-    if row.get(column) is None:
+    held = _held(row, column)
+    if held is None:
         raise BenchmarkError(f"{where}: no column {column}{resources.near(column, row)}")
-    return row[column]
+    return held
 
 
 def _label(index: int) -> str:
@@ -120,8 +136,8 @@ def _choices(
 ) -> tuple[list[str], tuple[str, ...]]:
     """Return the labels that targets use, and the option texts.
 
-    Understands a list of texts, texts that carry their label (``(A)…``), the mapping
-    ``{text, label}`` of ARC, and BIG-bench's mapping of text to score.
+    Understands a list of texts, texts that carry their label (``(A)…``), ARC's mapping
+    ``{text, label}`` of lists or list of such mappings, and BIG-bench's mapping of text to score.
     """
     if not isinstance(columns, str):
         texts = [str(_cell(row, column, where)).strip() for column in columns]
@@ -131,6 +147,8 @@ def _choices(
         return [str(label) for label in held["label"]], tuple(str(t).strip() for t in held["text"])
     if not isinstance(held, Mapping | Sequence) or isinstance(held, str):
         raise BenchmarkError(f"{where}: column {columns} holds no list of options")
+    if all(isinstance(one, Mapping) and set(one) >= {"text", "label"} for one in held):
+        return [str(one["label"]) for one in held], tuple(str(o["text"]).strip() for o in held)
     texts = [str(text).strip() for text in held]
     parts = [_LABELLED.fullmatch(text) for text in texts]
     if texts and all(p is not None and p[1] == _label(i) for i, p in enumerate(parts)):

@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -47,7 +47,6 @@ def add(
     folder: Folder = store.OWN,
 ) -> None:
     """Add an entry; without --when it is written in $EDITOR. Nothing invalid is saved."""
-    from nesy.kb import checks
     from nesy.kb.convert import new_id
 
     known = store.load_known(folder)
@@ -59,16 +58,18 @@ def add(
         "check": expression,
         "status": status,
     }
+    text = None
     if when is None:
-        fields = _written(pack, known)
+        text, fields = _written(pack)
     given = {name: value for name, value in fields.items() if value is not None}
     given["id"] = id_ or given.get("id") or new_id(pack, given["when"], known.where)
-    entry = _entry(given)
-    if entry.id in known.where:
-        raise EntryError(f"entry {entry.id}: id is used already at {known.where[entry.id]}")
-    wrong = checks.wrong_checks([entry])
-    if wrong:
-        raise EntryError(f"entry {entry.id}: {wrong[0].message}")
+    try:
+        entry = _entry(given)
+        if entry.id in known.where:
+            raise EntryError(f"entry {entry.id}: id is used already at {known.where[entry.id]}")
+        _true([entry])
+    except EntryError as error:
+        raise error if text is None else _kept(text, pack, str(error)) from error
     if pack in known.packs:
         _adopt(folder, known, pack)
     path = store.add(folder, pack, entry, license_)
@@ -83,32 +84,36 @@ def edit(
     ] = None,
     folder: Folder = store.OWN,
 ) -> None:
-    """Open the entry's pack in $EDITOR, or set fields; nothing invalid is saved."""
-    from nesy.kb.checks import wrong_checks
+    """Open the entry's pack in $EDITOR, or set fields; nothing invalid is saved.
 
+    What is changed must also hold its checks.
+    """
     knowledge = store.load_known(folder)
     knowledge.get(id_)
     name = knowledge.pack[id_]
     if set_:
         fields = dict(_assignment(item) for item in set_)
-        _entry({**knowledge.get(id_).plain(), **fields})
+        _true([_entry({**knowledge.get(id_).plain(), **fields})])
         _adopt(folder, knowledge, name)
         store.edit(folder, {id_: fields})
     else:
         line = int(knowledge.where[id_].rpartition(":")[2])
+        known = knowledge.all
         before = resources.read_text(knowledge.files[name])
         after = _edited(before, knowledge.files[name], line)
         if after == before:
             typer.echo("nothing changed", err=True)
             return
-        _adopt(folder, knowledge, name)
         try:
+            read = check_text(after, knowledge.files[name])
+            if read.pack is None:
+                raise EntryError("\n".join(read.problems))
+            _true([entry for entry in read.pack.entries if entry != known.get(entry.id)])
+            _adopt(folder, knowledge, name)
             store.replace(folder, name, before, after)
         except EntryError as error:
             raise _kept(after, name, str(error)) from error
     typer.echo(f"{resources.shown(folder / f'{name}.yaml')}: {id_}")
-    for problem in wrong_checks(store.load(folder).packs[name].entries):
-        typer.echo(f"warning: {problem.entry}: {problem.message}", err=True)
 
 
 def dedup(
@@ -182,6 +187,10 @@ def import_(
     entries, refused = (
         (read_entries(file, pack), []) if teacher is None else _by_teacher(file, pack, teacher)
     )
+    for one in refused:
+        typer.echo(f"{one.place}: refused: {one.reason}: {flat(one.text)[:200]}", err=True)
+    if not entries:
+        raise InputError(f"{resources.shown(file)}: it gives no entry, so nothing was written")
     done = store.write_drafts(folder, pack, entries, license_=license_, action="imported")
     groups = {
         name: getattr(done, name) for name in ("added", "updated", "kept", "unchanged", "deleted")
@@ -194,8 +203,6 @@ def import_(
     typer.echo(f"{resources.shown(done.path)}: {counts or 'no entries'}")
     if done.conflicts:
         typer.echo(f"{len(done.conflicts)} conflicts: see nesy kb merge", err=True)
-    for one in refused:
-        typer.echo(f"{one.place}: refused: {one.reason}: {flat(one.text)[:200]}", err=True)
 
 
 def _by_teacher(file: Path, pack: str, teacher: str) -> tuple[list[Entry], list[Refused]]:
@@ -265,6 +272,19 @@ def _plainly(id_: str, error: Any) -> str:
     return "\n".join(lines)
 
 
+def _true(entries: Sequence[Entry]) -> None:
+    """Recompute the checks of what a person wrote.
+
+    Raises:
+        EntryError: a check is not true, one a line.
+    """
+    from nesy.kb.checks import wrong_checks
+
+    wrong = wrong_checks(entries)
+    if wrong:
+        raise EntryError("\n".join(f"entry {one.entry}: {one.message}" for one in wrong))
+
+
 def _assignment(item: str) -> tuple[str, Any]:
     name, separator, value = item.partition("=")
     name = name.strip()
@@ -287,8 +307,8 @@ def _adopt(folder: Path, knowledge: KnowledgeBase, name: str) -> None:
         typer.echo(f"{path}: copied from the built-in pack, which it now replaces", err=True)
 
 
-def _written(pack: str, known: KnowledgeBase) -> dict[str, Any]:
-    """Let a person write one entry in $EDITOR."""
+def _written(pack: str) -> tuple[str, dict[str, Any]]:
+    """Let a person write one entry in $EDITOR; return the text as well."""
     draft = {"id": f"{pack}.new", "when": "what it applies to", "facts": ["What is true."]}
     start = change(new_pack(pack, "CC0-1.0"), Path(f"{pack}.yaml"), {}, [draft])
     text = _edited(start, Path(f"{pack}.yaml"), start.count("\n"))
@@ -299,7 +319,7 @@ def _written(pack: str, known: KnowledgeBase) -> dict[str, Any]:
         raise _kept(text, pack, "\n".join(read.problems))
     if len(read.pack.entries) != 1:
         raise _kept(text, pack, "write one entry")
-    return read.pack.entries[0].plain()
+    return text, read.pack.entries[0].plain()
 
 
 def _edited(text: str, path: Path, line: int) -> str:

@@ -31,7 +31,8 @@ def read_entries(path: Path, pack: str) -> list[Entry]:
     """Read a file into draft entries whose ids start with the name of ``pack``.
 
     Raises:
-        InputError: the kind of file is unknown, or a line is no entry; all lines are named.
+        InputError: the kind of file is unknown, it is not what its name says (the first place
+            is named), or lines are no entries (all are named).
     """
     readers = {".md": _markdown, ".csv": _csv, ".jsonl": _jsonl}
     reader = readers.get(path.suffix.lower())

@@ -1,15 +1,18 @@
 """From what a teacher wrote about a failure to draft entries.
 
-The teacher's text has four sections (``prompts/teacher-knowledge.yaml``). What cannot be
-parsed or gives its question away is refused with a reason, never repaired.
+The teacher's text has four sections, or is JSON with them where an endpoint can be held to a
+schema (``prompts/teacher-knowledge.yaml``). What cannot be parsed or gives its question away is
+refused with a reason, never repaired.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from nesy.kb import checks
 from nesy.kb.entry import Entry
@@ -60,11 +63,7 @@ def parse(text: str, question: str, question_text: str, target: str) -> Draft:
     Raises:
         Refused: a section is missing or empty, it leaks the question, or its check is false.
     """
-    sections: dict[str, str] = {}
-    marks = list(_SECTION.finditer(text))
-    ends = [*(mark.start() for mark in marks[1:]), len(text)]
-    for mark, end in zip(marks, ends, strict=False):  # no heading has an end too
-        sections.setdefault(mark.group(1).title(), text[mark.end() : end].strip())
+    sections = _of_json(text) if text.lstrip().startswith("{") else _of_text(text)
     for heading in _HEADINGS[:3]:
         if not sections.get(heading):
             raise Refused(f"no section {heading}")
@@ -82,7 +81,7 @@ def parse(text: str, question: str, question_text: str, target: str) -> Draft:
     leak = checks.leaks("\n".join([when, lesson, *facts]), question_text, target)
     if leak is not None:
         raise Refused(f"leak: {leak}")
-    example, _, check = (part.strip() for part in sections.get("Example", "").partition("|"))
+    example, check = sections.get("Example", ""), sections.get("Check", "")
     if not example or example.rstrip(".").lower() == "none":
         return Draft(question, when, lesson, facts, None, None)
     if check:
@@ -90,6 +89,34 @@ def parse(text: str, question: str, question_text: str, target: str) -> Draft:
         if wrong is not None:
             raise Refused(f"check: {wrong}")
     return Draft(question, when, lesson, facts, example, check or None)
+
+
+def _of_text(text: str) -> dict[str, str]:
+    """The sections by their headings; what follows the bar in the example is the check."""
+    sections: dict[str, str] = {}
+    marks = list(_SECTION.finditer(text))
+    ends = [*(mark.start() for mark in marks[1:]), len(text)]
+    for mark, end in zip(marks, ends, strict=False):  # no heading has an end too
+        sections.setdefault(mark.group(1).title(), text[mark.end() : end].strip())
+    example, _, check = sections.get("Example", "").partition("|")
+    return {**sections, "Example": example.strip(), "Check": check.strip()}
+
+
+def _of_json(text: str) -> dict[str, str]:
+    """The sections of an answer that keeps to the prompt's schema."""
+    try:
+        document: dict[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise Refused(f"JSON: {error}") from error
+    sections: dict[str, str] = {}
+    for heading in (*_HEADINGS, "Check"):
+        key = heading.lower().replace(" ", "_")
+        value = document.get(key, "")
+        lines = value if isinstance(value, list) else [value]
+        if not all(isinstance(line, str) for line in lines):
+            raise Refused(f"JSON: {key} is no text")
+        sections[heading] = "\n".join(" ".join(line.split()) for line in lines)
+    return sections
 
 
 def entries(drafts: Sequence[Draft], pack: str, teacher: str) -> tuple[list[Entry], dict[str, str]]:

@@ -139,14 +139,14 @@ class Index:
         queries: Sequence[str],
         k: int | None = None,
         exclude: Sequence[frozenset[str]] | None = None,
-        tasks: Sequence[tuple[str, str]] | None = None,
+        tasks: Sequence[tuple[str, str] | None] | None = None,
         without: Sequence[frozenset[str]] | None = None,
     ) -> list[list[Found]]:
         """Return the best entries of each query, best first; ties in the order of ids.
 
         ``exclude`` holds, per query, ids of questions; entries made from these alone are not
         returned. ``tasks`` holds the (benchmark, task) of each query, which entries with a scope
-        must serve (no scope is applied without it). ``without`` holds, per query, ids of
+        must serve (``None`` applies no scope). ``without`` holds, per query, ids of
         entries that are left out as if they were not there.
 
         Raises:
@@ -218,7 +218,10 @@ class Index:
             return np.ascontiguousarray(self._embedded(self._keys))
         self._vectors = known  # what the new vectors must fit
         vectors = np.empty((len(self.entries), known.shape[1]), np.float32)
-        vectors[moved[moved >= 0]] = known[moved >= 0]
+        came = np.zeros(len(self.entries), np.int64)  # a changed row is written over below
+        came[moved[moved >= 0]] = np.flatnonzero(moved >= 0)
+        # Straight into its place: at 100,000 entries a copy in between costs half a second.
+        np.take(known, came, axis=0, out=vectors, mode="clip")
         if changed:
             vectors[list(changed)] = self._embedded(list(changed.values()))
         return vectors
@@ -300,8 +303,10 @@ class Index:
         if self._words is None or not words:
             return {}, []
         scores = self._words.scores(words)
-        depth = min(len(scores), 2 * _DEPTH + len(blocked))
-        near = np.argpartition(-scores, depth - 1)[:depth]
-        found = {int(row): round(float(scores[row]), 5) for row in near if scores[row] > 0}
+        near = np.flatnonzero(scores)
+        depth = 2 * _DEPTH + len(blocked)
+        if len(near) > depth:
+            near = near[np.argpartition(-scores[near], depth - 1)[:depth]]
+        found = {int(row): round(float(scores[row]), 5) for row in near}
         ranked = sorted((-score, row) for row, score in found.items() if row not in blocked)
         return found, [row for _, row in ranked[:_DEPTH]]

@@ -17,6 +17,9 @@ class IndexSearch:
     With ``own=False`` a question does not see an entry that was made from it alone: in
     training that would show the student what the teacher wrote about this very question. An
     entry that other questions gave as well is general, and stays visible.
+
+    A question of no benchmark, which a person asks, sees entries of every scope: nobody can
+    say of what task it is, and whoever edits an entry with a scope wants to try it.
     """
 
     def __init__(self, index: Index, *, own: bool = True) -> None:
@@ -32,7 +35,7 @@ class IndexSearch:
         return self._index.search(
             [question.text for question in questions],
             exclude=[frozenset({q.id}) & self._alone for q in questions],
-            tasks=[(q.benchmark, q.task) for q in questions],
+            tasks=_tasks(questions),
         )
 
     def without(
@@ -42,7 +45,7 @@ class IndexSearch:
         return self._index.search(
             [question.text for question in questions],
             exclude=[frozenset({q.id}) & self._alone for q in questions],
-            tasks=[(q.benchmark, q.task) for q in questions],
+            tasks=_tasks(questions),
             without=entries,
         )
 
@@ -51,5 +54,9 @@ class IndexSearch:
         return self._index.search(
             [question.text for question in questions],
             k=k,
-            tasks=[(q.benchmark, q.task) for q in questions],
+            tasks=_tasks(questions),
         )
+
+
+def _tasks(questions: Sequence[Question]) -> list[tuple[str, str] | None]:
+    return [(q.benchmark, q.task) if q.benchmark else None for q in questions]

@@ -14,7 +14,7 @@ or ``owner/model``
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nesy.errors import ModelError
 from nesy.models.flow import Terms
@@ -37,11 +37,13 @@ def load(
     base_url: str | None = None,
     terms: Terms | None = None,
     budget: Budget | None = None,
+    ray: str | None = None,
 ) -> LM:
     """Load the model that ``spec`` names; see the table above.
 
-    ``adapter`` to ``batch_size`` are for local weights (``models.hf``); ``terms`` and ``budget``
-    are for an endpoint, and so is ``base_url``, which stands for terms with nothing else.
+    ``adapter`` to ``batch_size`` are for local weights (``models.hf``), and so is ``ray``, the
+    address of a cluster that shall hold them; ``terms`` and ``budget`` are for an endpoint, and
+    so is ``base_url``, which stands for terms with nothing else.
 
     Raises:
         ModelError: unknown, missing, or given a setting that it cannot have.
@@ -49,17 +51,23 @@ def load(
     """
     kind, _, rest = spec.partition(":")
     if kind not in ("solver", "openai", "scripted", "transcripts"):
+        settings: dict[str, Any] = {
+            "adapter": adapter,
+            "device": device,
+            "dtype": dtype,
+            "device_map": device_map,
+            "calculator": calculator,
+            "batch_size": batch_size,
+        }
+        if ray is not None:
+            from nesy.models.ray import RayModel
+
+            return RayModel(spec, ray, settings)
         from nesy.models.hf import HFModel
 
-        return HFModel(
-            spec,
-            adapter=adapter,
-            device=device,
-            dtype=dtype,
-            device_map=device_map,
-            calculator=calculator,
-            batch_size=batch_size,
-        )
+        return HFModel(spec, **settings)
+    if ray is not None:
+        raise ModelError(f"{spec} can't be spread over a Ray cluster; only local weights can")
     if adapter is not None:
         raise ModelError(f"{spec} takes no adapter; only local weights do")
     if calculator != "off":

@@ -13,6 +13,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from nesy.errors import BudgetReached, ModelError
@@ -122,6 +123,8 @@ class BatchModel:
         """The requests; equal ones, which are samples of one prompt, are numbered."""
         seen: Counter[str] = Counter()
         lines = []
+        # Whether the model can be held to a schema is known a day later; text is read as well.
+        sampling = replace(sampling, schema=None)
         for messages in prompts:
             body = self._model.body(messages, sampling)
             sha = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

@@ -3,7 +3,8 @@
 The address and the key come from ``base_url`` or ``OPENAI_BASE_URL`` and ``OPENAI_API_KEY``; a
 query in the address, such as Azure's ``?api-version=…``, is sent with every request. What may
 pass on its own (rate limits, broken connections, server errors, answers that are no answer) is
-tried again. What concerns one prompt is that prompt's failure; what concerns all ends the run,
+tried again. What a server or model doesn't know, such as structured output, is left out once it
+has said so. What concerns one prompt is that prompt's failure; what concerns all ends the run,
 and so does a row of failures of different prompts.
 """
 
@@ -38,9 +39,24 @@ _PASSING = (
     *("cut stream", "malformed JSON", "empty answer"),
 )
 _OF_ALL = ("wrong key", "no permission", "unknown model", "no quota", "pause too long")
-_TOO_LONG = ("context_length_exceeded", "context length", "maximum context", "context window")
+_TOO_LONG = (
+    *("context_length_exceeded", "context length", "maximum context", "maximum model length"),
+    *("context window", "contextwindow", "context size", "prompt is too long"),
+    *("exceeds the maximum number of tokens", "max_new_tokens` must be"),
+)
+_UNKNOWN_MODEL = ("model_not_found", "invalid model id", "not a valid model")
+_AZURE = (".azure.com", ".azure.us", ".azure.cn", ".azure-api.net")
+# What an endpoint may refuse and be asked without, the least missed first, and how it says so.
+_OPTIONAL = {
+    "response_format": ("response_format", "response format", "json_schema", "structured output"),
+    "seed": ("seed",),
+    "top_p": ("top_p",),
+    "temperature": ("temperature",),
+}
 
 Outcome = Completion | Failure
+
+_log = logging.getLogger(__name__)
 
 
 class OpenAIModel:
@@ -66,6 +82,8 @@ class OpenAIModel:
         self.flow = Flow(self.terms)
         self.budget = budget or Budget(None)
         self.limit_name = "max_tokens"
+        self._accepted: set[str] = set()  # of _OPTIONAL, in a request that was answered
+        self._refused: set[str] = set()
         self.answers = 0
         self.written = 0  # tokens of all answers
 
@@ -123,7 +141,7 @@ class OpenAIModel:
                     yield from found
             except KeyboardInterrupt:
                 asking.stop()
-                logging.getLogger(__name__).warning(
+                _log.warning(
                     "waiting for the requests under way, so that they are paid for once; "
                     "Ctrl-C again leaves them"
                 )
@@ -170,7 +188,36 @@ class OpenAIModel:
             self.limit_name: sampling.max_tokens,
             "seed": sampling.seed,
         }
-        return asked | ({"stop": list(sampling.stop)} if sampling.stop else {})
+        if sampling.stop:
+            asked["stop"] = list(sampling.stop)
+        if sampling.schema is not None:
+            form = {"name": "answer", "strict": True, "schema": json.loads(sampling.schema)}
+            asked["response_format"] = {"type": "json_schema", "json_schema": form}
+        return {name: value for name, value in asked.items() if name not in self._refused}
+
+    def accepts(self, body: Mapping[str, Any]) -> None:
+        """Learn from an answer that the endpoint takes what was sent."""
+        self._accepted.update(name for name in _OPTIONAL if name in body)
+
+    def learns(self, body: Mapping[str, Any], words: str) -> bool:
+        """Learn from the words of a refusal; returns whether the next request will be another.
+
+        Newer models of the hosted service know the limit of tokens by another name only. Some
+        servers know no structured output or no seed, some models no temperature: these are left
+        out from then on, unless the endpoint has answered a request that had them.
+        """
+        if "max_tokens" in body and "max_completion_tokens" in words:
+            self.limit_name = "max_completion_tokens"
+            return True
+        said = words.lower()
+        for name, signs in _OPTIONAL.items():
+            if name in self._accepted or name not in body or not any(s in said for s in signs):
+                continue
+            if name not in self._refused:
+                self._refused.add(name)
+                _log.warning("%s refuses %s and is asked without it: %s", self.name, name, words)
+            return True
+        return False
 
     def words(self, said: str) -> str:
         """Return what a server said on one line, cut, and without the key."""
@@ -368,14 +415,11 @@ class _Asking:
         import openai
 
         model = self._model
+        body = model.body(messages, self._sampling)
         try:
-            reply = await self._client.post(
-                "/chat/completions",
-                body=model.body(messages, self._sampling),
-                cast_to=httpx2.Response,
-            )
+            reply = await self._client.post("/chat/completions", body=body, cast_to=httpx2.Response)
         except openai.APIStatusError as error:
-            return self._refused(error, sent)
+            return self._refused(error, sent, body)
         except openai.APITimeoutError:
             return Failure("timeout", f"no answer in {model.terms.timeout:g} seconds", 1)
         except openai.APIConnectionError as error:
@@ -386,21 +430,20 @@ class _Asking:
         outcome = _read(reply.content, messages, model)
         if isinstance(outcome, Completion):
             model.flow.answered(reply.headers)
+            model.accepts(body)
             model.answers += 1
             model.written += outcome.completion_tokens
         return outcome
 
-    def _refused(self, error: Any, sent: float) -> Failure:
+    def _refused(self, error: Any, sent: float, body: Mapping[str, Any]) -> Failure:
         """Name a reply with an error status, and slow down if it asks for that."""
         model = self._model
         failure = named(model, error)
         words, status = failure.words, int(error.status_code)
-        if status == 400 and model.limit_name in words and "max_completion_tokens" in words:
-            # Newer models of the hosted service know the limit by another name only.
-            model.limit_name = "max_completion_tokens"
+        if failure.reason in ("refused", "server error") and model.learns(body, words):
             return Failure("server error", words, 1)
         pause = retry_after(error.response.headers)
-        if status in (429, 503) and failure.reason != "no quota":
+        if status in (429, 503, 529) and failure.reason != "no quota":
             if pause is not None and pause > _LONGEST_PAUSE:
                 return Failure("pause too long", f"wait {pause:.0f} seconds: {words}", 1)
             model.flow.refused(sent, pause)
@@ -429,6 +472,8 @@ def _reason(status: int, code: str, said: str) -> str:
         return "context too long"
     if "content_filter" in low or "content management policy" in low:
         return "content filter"
+    if status == 400 and any(sign in low for sign in _UNKNOWN_MODEL):
+        return "unknown model"
     named = {401: "wrong key", 403: "no permission", 404: "unknown model", 402: "no quota"}
     if code == "insufficient_quota":
         return "no quota"
@@ -487,7 +532,7 @@ def _estimated(messages: Messages) -> int:
 
 
 def _azure(host: str) -> bool:
-    return host.rpartition("@")[2].partition(":")[0].endswith(".azure.com")
+    return host.rpartition("@")[2].partition(":")[0].endswith(_AZURE)
 
 
 def _told(failure: Failure) -> str:

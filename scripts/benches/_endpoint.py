@@ -4,6 +4,7 @@
 
 Prints its address. A line on stdin is answered by a line of JSON on what was asked since the
 last one: requests, different ones, the most under way, and the seconds that they were made wait.
+A request without a message, by which a client asks for rate limits, is refused and not counted.
 """
 
 import json
@@ -20,17 +21,24 @@ waited = []
 
 
 def latency(number):
+    if not endpoint.asked[number]["messages"]:
+        return 0
     waited.append(Random(number).uniform(0.05, 0.2))
     return waited[-1]
 
 
-with Endpoint(lambda text: TEXT, latency=latency) as endpoint:
+def fault(number, body):
+    return None if body["messages"] else "refused"
+
+
+with Endpoint(lambda text: TEXT, fault=fault, latency=latency) as endpoint:
     endpoint.keep_log = False
     print(endpoint.url, flush=True)
     for _ in sys.stdin:
+        texts = [body["messages"][-1]["content"] for body in endpoint.asked if body["messages"]]
         told = {
-            "requests": len(endpoint.asked),
-            "different": len({body["messages"][-1]["content"] for body in endpoint.asked}),
+            "requests": len(texts),
+            "different": len(set(texts)),
             "most": endpoint.most,
             "waited": sum(waited),
         }

@@ -66,7 +66,7 @@ def main(words):
         )
         if peer is not None:
             queries, out = asked.work / "queries.json", asked.work / "txtai.json"
-            queries.write_text(json.dumps(_queries(99, QUERIES)), "utf-8")
+            queries.write_text(json.dumps(_queries(time.time_ns(), QUERIES)), "utf-8")
             command = [str(peer), str(HERE / "_txtai.py"), str(folder), str(queries), str(out)]
             subprocess.run([*command, str(EDITS)], check=True, env=env)
             theirs = json.loads(out.read_text("utf-8"))

@@ -3,8 +3,8 @@
     NESY_DATA=… scripts/bench leaks
 
 Every GSM8K test question at hand is put into a knowledge base verbatim, wrapped into a text,
-with other numbers, and in other words; every training question stands for honest knowledge.
-Recall is the share of the leaks that are found as the question they were made from, precision
+with other numbers, and in other words, and its worked solution stands for a rationale that was
+trained on; every training question stands for honest knowledge. Recall is the share of the leaks that are found as the question they were made from, precision
 the share of such leaks in all that is flagged.
 """
 
@@ -68,8 +68,9 @@ def main(words):
     tests = benchmarks.load("gsm8k", "test", limit=limit)
     train = benchmarks.load("gsm8k", "train")
 
-    def flagged(texts):
-        return contamination.overlaps({id_: [text] for id_, text in texts.items()}, tests, encoder)
+    def flagged(texts, answers=None):
+        parts = {id_: [text] for id_, text in texts.items()}
+        return contamination.overlaps(parts, tests, encoder, answers)
 
     wrong = len({o.source for o in flagged({q.id: q.text for q in train})})
     print(f"{len(tests)} test questions against {len(train)} training questions")
@@ -84,4 +85,9 @@ def main(words):
         right, leaks = right + len(found), leaks + len(tests)
         print(f"{name:12} recall {len(found) / len(tests):.1%}")
     print(f"all          recall {right / leaks:.1%}, precision {right / (right + wrong):.1%}")
+    for name, questions in (("test", tests), ("training", train)):
+        solved = {q.id: q.rationale for q in questions}
+        found = flagged(solved, {q.id: q.target for q in questions})
+        ids = {o.source for o in found if name == "training" or o.source == o.question}
+        print(f"rationales of {name} questions that are flagged: {len(ids) / len(questions):.1%}")
     return 0

@@ -138,6 +138,10 @@ def questions(
             )
 
 
+PEOPLE = ("Ana", "Ben", "Chidi", "Dora", "Emil", "Farah", "Goran", "Hana", "Ivo", "Jun", "Kemi")
+"""Names that ``synth-arc`` uses."""
+
+
 def options(texts: Sequence[str]) -> str:
     """Render option lines as BIG-Bench Hard does, starting with a line ``Options:``."""
     lines = [f"({chr(ord('A') + i)}) {text}" for i, text in enumerate(texts)]
@@ -147,6 +151,40 @@ def options(texts: Sequence[str]) -> str:
 def letter(index: int) -> str:
     """Return the option label ``(A)`` for index 0, and so on."""
     return f"({chr(ord('A') + index)})"
+
+
+def beside(rng: Random, fact: Fact, field: str, table: str) -> list[str]:
+    """What the fact says in ``field``, with three things that other facts of its table say.
+
+    ``not_beside`` of a fact names what would be right as well.
+    """
+    value = fact.fields[field]
+    barred = {value, *fact.fields.get("not_beside", ())}
+    others = sorted({other.fields[field] for other in facts.table(table)} - barred)
+    choices = [value, *rng.sample(others, 3)]
+    rng.shuffle(choices)
+    return choices
+
+
+def choosing(stem: str, choices: Sequence[str], fact: Fact, params: Mapping[str, Any]) -> Item:
+    """An item that asks for the option ``params["value"]`` and rests on one fact."""
+    return Item(
+        text=f"{stem}\n{options(choices)}",
+        target=option_of(params),
+        kind="choice",
+        params=params,
+        choices=tuple(choices),
+        facts=(fact.id,),
+    )
+
+
+def option_of(params: Mapping[str, Any]) -> str:
+    """Return the label of the option that names ``params["value"]``.
+
+    Raises:
+        ValueError: no option does.
+    """
+    return letter(params["choices"].index(params["value"]))
 
 
 def _digest(text: str) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
-from nesy.benchmarks.synth import Item, letter, options
+from nesy.benchmarks.synth import PEOPLE, Item, letter, options
 from nesy.errors import BenchmarkError
 from nesy.facts import Fact
 
@@ -35,7 +35,6 @@ _STEMS = {
         "A nucleus has {other} protons. How many more protons has the nucleus of an atom of {it}?",
     ),
 }
-_NAMES = ("Ana", "Ben", "Chidi", "Dora", "Emil", "Farah", "Goran", "Hana", "Ivo", "Jun", "Kemi")
 
 
 def make(rng: Random, facts: Sequence[Fact]) -> Item:
@@ -57,7 +56,7 @@ def make(rng: Random, facts: Sequence[Fact]) -> Item:
     smaller = rng.randint(0, min(3, len(below)))
     wrong = rng.sample(below, smaller) + rng.sample(above, 3 - smaller)
     choices = [str(n) for n in sorted([right, *wrong])]
-    stem = rng.choice(_STEMS[ask]).format(it=fact.subject, other=other, name=rng.choice(_NAMES))
+    stem = rng.choice(_STEMS[ask]).format(it=fact.subject, other=other, name=rng.choice(PEOPLE))
     if other == 1:
         stem = stem.replace(" 1 electrons", " 1 electron").replace(" 1 protons", " 1 proton")
     params = {"value": value, "ask": ask, "other": other, "choices": choices}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from nesy.benchmarks.synth import Item, letter, options
+from nesy.benchmarks.synth import PEOPLE, Item, letter, options
 from nesy.facts import Fact
 
 BENCHMARK = "synth-arc"
@@ -107,7 +107,6 @@ _ASKS = {
         "Which is the dependent variable in this investigation?",
     ),
 }
-_NAMES = ("Ana", "Ben", "Chidi", "Dora", "Emil", "Farah", "Goran", "Hana", "Ivo", "Jun", "Kemi")
 
 
 def make(rng: Random, facts: Sequence[Fact]) -> Item:
@@ -115,7 +114,7 @@ def make(rng: Random, facts: Sequence[Fact]) -> Item:
     setting = rng.choice(_SETTINGS)
     changed, first, second, unused = rng.sample(setting.inputs, 4)
     measured, unmeasured = rng.sample(setting.outcomes, 2)
-    name, friend = rng.sample(_NAMES, 2)
+    name, friend = rng.sample(PEOPLE, 2)
     words = {
         "group": setting.group,
         "name": name,

@@ -7,12 +7,11 @@ them. Special: the purpose of each instrument.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from random import Random
-from typing import Any
 
-from nesy.benchmarks.synth import Item, letter, options
-from nesy.facts import Fact, table
+from nesy.benchmarks.synth import PEOPLE, Item, beside, choosing, option_of
+from nesy.facts import Fact
 
 BENCHMARK = "synth-arc"
 FACTS = "instruments"
@@ -27,39 +26,20 @@ _STEMS = (
 )
 _WHO = ("scientist", "technician", "student", "researcher", "trainee", "visitor", "volunteer")
 _WHERE = ("field station", "laboratory", "college", "museum", "research ship", "science fair")
-_NAMES = ("Ana", "Ben", "Chidi", "Dora", "Emil", "Farah", "Goran", "Hana", "Ivo", "Jun", "Kemi")
 
 
 def make(rng: Random, facts: Sequence[Fact]) -> Item:
     """Ask what one instrument measures, with three other quantities of the table."""
     fact = rng.choice(facts)
-    value = fact.fields["measures"]
-    barred = {value, *fact.fields.get("not_beside", ())}
-    others = sorted({f.fields["measures"] for f in table(FACTS)} - barred)
-    choices = [value, *rng.sample(others, 3)]
-    rng.shuffle(choices)
+    choices = beside(rng, fact, "measures", FACTS)
     article = fact.statement.split()[0].lower()
     stem = rng.choice(_STEMS).format(
         it=f"{article} {fact.subject}",
         who=rng.choice(_WHO),
         where=rng.choice(_WHERE),
-        name=rng.choice(_NAMES),
+        name=rng.choice(PEOPLE),
     )
-    params = {"value": value, "choices": choices}
-    return Item(
-        text=f"{stem}\n{options(choices)}",
-        target=derive(params),
-        kind="choice",
-        params=params,
-        choices=tuple(choices),
-        facts=(fact.id,),
-    )
+    return choosing(stem, choices, fact, {"value": fact.fields["measures"], "choices": choices})
 
 
-def derive(params: Mapping[str, Any]) -> str:
-    """Return the option that names ``value``.
-
-    Raises:
-        ValueError: no option does.
-    """
-    return letter(params["choices"].index(params["value"]))
+derive = option_of

@@ -6,12 +6,11 @@ Neptune; target ``(B)``. General: reading options. Special: the moons and featur
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from random import Random
-from typing import Any
 
-from nesy.benchmarks.synth import Item, letter, options
-from nesy.facts import Fact, table
+from nesy.benchmarks.synth import PEOPLE, Item, beside, choosing, option_of
+from nesy.facts import Fact
 
 BENCHMARK = "synth-arc"
 FACTS = "solar_system"
@@ -33,35 +32,17 @@ _STEMS = {
     ),
 }
 _WHERE = ("museum", "school", "planetarium", "college", "library", "science centre", "university")
-_NAMES = ("Ana", "Ben", "Chidi", "Dora", "Emil", "Farah", "Goran", "Hana", "Ivo", "Jun", "Kemi")
 
 
 def make(rng: Random, facts: Sequence[Fact]) -> Item:
     """Ask for the body of one moon or feature, with three other bodies of the table."""
     fact = rng.choice(facts)
-    value = fact.fields["body"]
-    others = sorted({f.fields["body"] for f in table(FACTS)} - {value})
-    choices = [value, *rng.sample(others, 3)]
-    rng.shuffle(choices)
+    choices = beside(rng, fact, "body", FACTS)
     article = "the " if fact.statement.startswith(f"The {fact.subject}") else ""
     stem = rng.choice(_STEMS[fact.fields["kind"]]).format(
-        it=article + fact.subject, where=rng.choice(_WHERE), name=rng.choice(_NAMES)
+        it=article + fact.subject, where=rng.choice(_WHERE), name=rng.choice(PEOPLE)
     )
-    params = {"value": value, "choices": choices}
-    return Item(
-        text=f"{stem}\n{options(choices)}",
-        target=derive(params),
-        kind="choice",
-        params=params,
-        choices=tuple(choices),
-        facts=(fact.id,),
-    )
+    return choosing(stem, choices, fact, {"value": fact.fields["body"], "choices": choices})
 
 
-def derive(params: Mapping[str, Any]) -> str:
-    """Return the option that names ``value``.
-
-    Raises:
-        ValueError: no option does.
-    """
-    return letter(params["choices"].index(params["value"]))
+derive = option_of

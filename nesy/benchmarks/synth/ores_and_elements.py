@@ -6,12 +6,11 @@ titanium; target ``(B)``. General: reading options. Special: the ores.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from random import Random
-from typing import Any
 
-from nesy.benchmarks.synth import Item, letter, options
-from nesy.facts import Fact, table
+from nesy.benchmarks.synth import PEOPLE, Item, beside, choosing, option_of
+from nesy.facts import Fact
 
 BENCHMARK = "synth-arc"
 FACTS = "minerals"
@@ -26,35 +25,16 @@ _STEMS = (
     "A factory buys the mineral {it} as an ore. Which of these does the factory obtain from it?",
 )
 _WHERE = ("village", "town", "river", "desert", "forest", "mountain pass", "harbour", "lake")
-_NAMES = ("Ana", "Ben", "Chidi", "Dora", "Emil", "Farah", "Goran", "Hana", "Ivo", "Jun", "Kemi")
 
 
 def make(rng: Random, facts: Sequence[Fact]) -> Item:
     """Ask for the element of one ore, with three others that the ore does not yield."""
     fact = rng.choice(facts)
-    value = fact.fields["element"]
-    barred = {value, *fact.fields.get("not_beside", ())}
-    others = sorted({f.fields["element"] for f in table(FACTS)} - barred)
-    choices = [value, *rng.sample(others, 3)]
-    rng.shuffle(choices)
+    choices = beside(rng, fact, "element", FACTS)
     stem = rng.choice(_STEMS).format(
-        it=fact.subject, where=rng.choice(_WHERE), name=rng.choice(_NAMES)
+        it=fact.subject, where=rng.choice(_WHERE), name=rng.choice(PEOPLE)
     )
-    params = {"value": value, "choices": choices}
-    return Item(
-        text=f"{stem}\n{options(choices)}",
-        target=derive(params),
-        kind="choice",
-        params=params,
-        choices=tuple(choices),
-        facts=(fact.id,),
-    )
+    return choosing(stem, choices, fact, {"value": fact.fields["element"], "choices": choices})
 
 
-def derive(params: Mapping[str, Any]) -> str:
-    """Return the option that names ``value``.
-
-    Raises:
-        ValueError: no option does.
-    """
-    return letter(params["choices"].index(params["value"]))
+derive = option_of

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from nesy.benchmarks.synth import Item, letter, options
+from nesy.benchmarks.synth import PEOPLE, Item, letter, options
 from nesy.errors import BenchmarkError
 from nesy.facts import Fact
 
@@ -98,7 +98,6 @@ _ASKS = {
         "How many rows of the table are above {limit} {unit}?",
     ),
 }
-_NAMES = ("Ana", "Ben", "Chidi", "Dora", "Emil", "Farah", "Goran", "Hana", "Ivo", "Jun", "Kemi")
 
 
 def make(rng: Random, facts: Sequence[Fact]) -> Item:
@@ -120,7 +119,7 @@ def make(rng: Random, facts: Sequence[Fact]) -> Item:
     elif ask == "above":
         choices = [str(n) for n in range(1, 5)]
     rng.shuffle(choices)
-    intro = study.intro.format(name=rng.choice(_NAMES), n=rng.randint(4, 30))
+    intro = study.intro.format(name=rng.choice(PEOPLE), n=rng.randint(4, 30))
     stem = rng.choice(_ASKS[ask]).format(
         row=study.row, quantity=study.quantity, unit=study.unit, a=a, b=b, limit=limit
     )

@@ -6,12 +6,11 @@ target ``(A)``. General: reading options. Special: the names of the fields.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from random import Random
-from typing import Any
 
-from nesy.benchmarks.synth import Item, letter, options
-from nesy.facts import Fact, table
+from nesy.benchmarks.synth import PEOPLE, Item, beside, choosing, option_of
+from nesy.facts import Fact
 
 BENCHMARK = "synth-arc"
 FACTS = "sciences"
@@ -25,35 +24,16 @@ _STEMS = (
     "{name} wants to become an expert in {it}. What will {name} have to learn about?",
 )
 _WHERE = ("university", "museum", "college", "library", "research institute", "summer school")
-_NAMES = ("Ana", "Ben", "Chidi", "Dora", "Emil", "Farah", "Goran", "Hana", "Ivo", "Jun", "Kemi")
 
 
 def make(rng: Random, facts: Sequence[Fact]) -> Item:
     """Ask for the subject of one field, with three other subjects of the table."""
     fact = rng.choice(facts)
-    value = fact.fields["studies"]
-    barred = {value, *fact.fields.get("not_beside", ())}
-    others = sorted({f.fields["studies"] for f in table(FACTS)} - barred)
-    choices = [value, *rng.sample(others, 3)]
-    rng.shuffle(choices)
+    choices = beside(rng, fact, "studies", FACTS)
     stem = rng.choice(_STEMS).format(
-        it=fact.subject, where=rng.choice(_WHERE), name=rng.choice(_NAMES)
+        it=fact.subject, where=rng.choice(_WHERE), name=rng.choice(PEOPLE)
     )
-    params = {"value": value, "choices": choices}
-    return Item(
-        text=f"{stem}\n{options(choices)}",
-        target=derive(params),
-        kind="choice",
-        params=params,
-        choices=tuple(choices),
-        facts=(fact.id,),
-    )
+    return choosing(stem, choices, fact, {"value": fact.fields["studies"], "choices": choices})
 
 
-def derive(params: Mapping[str, Any]) -> str:
-    """Return the option that names ``value``.
-
-    Raises:
-        ValueError: no option does.
-    """
-    return letter(params["choices"].index(params["value"]))
+derive = option_of

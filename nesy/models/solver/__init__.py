@@ -12,10 +12,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from nesy import facts
+from nesy.facts import Fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,43 @@ class Solution:
     rationale: str
     answer: str
     knowledge: Knowledge
+
+
+OPTION = re.compile(r"^(\([A-Z]\)) (.+)$", re.MULTILINE)
+"""A line of an option list: label and text."""
+
+
+def recalling(
+    stems: Sequence[str], table: str, field: str, when: Callable[[Fact], str], lesson: str
+) -> Callable[[str], Solution | None]:
+    """Make the ``solve`` of a wording that one fact of a table answers with one option.
+
+    ``stems`` are regular expressions whose group ``it`` is the fact's subject; ``field`` is
+    what the option says; ``when`` tells what the fact's knowledge applies to.
+    """
+    patterns = [re.compile(stem) for stem in stems]
+
+    def solve(question: str) -> Solution | None:
+        stem, _, tail = question.partition("\nOptions:\n")
+        labels = {text: label for label, text in OPTION.findall(tail)}
+        found = next((match for known in patterns if (match := known.fullmatch(stem))), None)
+        fact = _by_subject(table).get(found["it"]) if found else None
+        if fact is None or fact.fields[field] not in labels:
+            return None
+        chosen = fact.fields[field]
+        answer = labels[chosen]
+        return Solution(
+            rationale=f"{fact.statement} That is {chosen} {answer}.",
+            answer=answer,
+            knowledge=Knowledge(when(fact), lesson, (fact.statement,)),
+        )
+
+    return solve
+
+
+@cache
+def _by_subject(table: str) -> dict[str, Fact]:
+    return {fact.subject: fact for fact in facts.table(table)}
 
 
 @cache

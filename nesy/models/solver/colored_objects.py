@@ -6,14 +6,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nesy.models.solver import Knowledge, Solution
+from nesy.models.solver import OPTION, Knowledge, Solution
 
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-_OPTION = re.compile(r"^(\([A-Z]\)) (.+)$", re.MULTILINE)
 _NUMBERS = _words(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
     "fifteen sixteen seventeen eighteen nineteen twenty"
@@ -78,7 +77,7 @@ def solve(question: str) -> Solution | None:
     if things is None:
         return None
     steps = _row(things, asked) if row else _surface(things, asked)
-    labels = {text: label for label, text in _OPTION.findall(lines)}
+    labels = {text: label for label, text in OPTION.findall(lines)}
     if steps is None or steps[-1] not in labels:
         return None
     answer = labels[steps[-1]]

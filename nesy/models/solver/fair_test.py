@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from nesy.models.solver import Knowledge, Solution
+from nesy.models.solver import OPTION, Knowledge, Solution
 
 _ASK = re.compile(
     r" Which (?:variable was|is (?:the|an?)) (?P<ask>[a-z ]+?)(?: variable in this investigation)?"
@@ -34,7 +34,6 @@ _SENTENCES = {
         re.compile(r"Every day \w+ wrote down the (?P<v>.+)"),
     ),
 }
-_OPTION = re.compile(r"^(\([A-Z]\)) (.+)$", re.MULTILINE)
 _KNOWLEDGE = Knowledge(
     when="an experiment is described and one of its variables is asked for",
     lesson="Find the sentence that says what was done with each variable.",
@@ -49,7 +48,7 @@ _KNOWLEDGE = Knowledge(
 def solve(question: str) -> Solution | None:
     """Solve a question that says which variable differs, which are kept and which is measured."""
     body, _, tail = question.partition("\nOptions:\n")
-    labels = {text: label for label, text in _OPTION.findall(tail)}
+    labels = {text: label for label, text in OPTION.findall(tail)}
     asked = _ASK.search(body)
     if asked is None or asked["ask"] not in _PARTS:
         return None

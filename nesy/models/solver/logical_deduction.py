@@ -6,9 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from nesy.models.solver import Knowledge, Solution
+from nesy.models.solver import OPTION, Knowledge, Solution
 
-_OPTION = re.compile(r"^(\([A-Z]\)) (.+)$", re.MULTILINE)
 _OPENING = re.compile(
     r"The following paragraphs each describe a set of \w+ objects arranged in a fixed order\. "
     r"The statements are logically consistent within each paragraph\. (.+?: )(.+)",
@@ -91,7 +90,7 @@ def solve(question: str) -> Solution | None:
     short = _shortened(full)
     for axis in _AXES:
         told = [_statement(sentence, short, axis) for sentence in sentences]
-        options = [(label, _statement(text, short, axis)) for label, text in _OPTION.findall(lines)]
+        options = [(label, _statement(text, short, axis)) for label, text in OPTION.findall(lines)]
         if None not in told:
             break
     known = [item for item in told if isinstance(item, _At)]

@@ -6,14 +6,13 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from nesy.models.solver import Knowledge, Solution
+from nesy.models.solver import OPTION, Knowledge, Solution
 
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-_OPTION = re.compile(r"^(\([A-Z]\)) (.+)$", re.MULTILINE)
 _OPENING = re.compile(
     r"Here is a table where the first line is a header and each subsequent line is an? (\w+):\s+"
     r"(name, age, height \(cm\), weight \(kg\))((?:\s+[A-Z][\w-]*, \d+, \d+, \d+)+)\s+"
@@ -91,7 +90,7 @@ def solve(question: str) -> Solution | None:
         return None
     tables = _Tables({f"{opening[1]}s": _rows(opening[3])})
     asked = _changed(tables, f"{opening[1]}s", opening[4])
-    labels = {text: label for label, text in _OPTION.findall(lines)}
+    labels = {text: label for label, text in OPTION.findall(lines)}
     for form, answer in _FORMS:
         match = re.fullmatch(form, asked)
         if match is None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-from nesy.models.solver import Knowledge, Solution
+from nesy.models.solver import OPTION, Knowledge, Solution
 
 _ROW = re.compile(r"^(?:\| )?([a-z][a-z ]*?)(?:: | \| )(\d+)(?: \|| [a-z]+)$", re.MULTILINE)
-_OPTION = re.compile(r"^(\([A-Z]\)) (.+)$", re.MULTILINE)
 _EXTREME = re.compile(r"\bwhich [a-z]+ had the (greatest|largest|smallest|least) .+\?$", re.I)
 _DIFFERENCE = re.compile(
     r"(?:How much greater was the .+ for|By how much did the .+ for) (.+) "
@@ -29,7 +28,7 @@ _KNOWLEDGE = Knowledge(
 def solve(question: str) -> Solution | None:
     """Solve a question that gives a table, one row a line, and asks about its numbers."""
     body, _, tail = question.partition("\nOptions:\n")
-    labels = {text: label for label, text in _OPTION.findall(tail)}
+    labels = {text: label for label, text in OPTION.findall(tail)}
     rows = {name: int(value) for name, value in _ROW.findall(body)}
     stem = body.rpartition("\n")[2]
     if len(rows) < 2:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-from nesy.models.solver import Knowledge, Solution
+from nesy.models.solver import OPTION, Knowledge, Solution
 
-_OPTION = re.compile(r"^(\([A-Z]\)) (.+)$", re.MULTILINE)
 _NAME = r"[A-Z][\w'-]*"
 _SWAP = re.compile(
     rf"(?:First|Then|Next|After that|Lastly|Finally), ({_NAME}) and ({_NAME}) "
@@ -29,7 +28,7 @@ def solve(question: str) -> Solution | None:
     start = body.split("\n")
     if not found or len(start) != 2 or " are " not in start[0] or ": " not in start[0]:
         return None
-    labels = {text.strip(): label for label, text in _OPTION.findall(lines)}
+    labels = {text.strip(): label for label, text in OPTION.findall(lines)}
     people = _listed(start[0].partition(" are ")[0])
     held = _holdings(start[0].partition(": ")[2], people, list(labels))
     sentences = [s.strip() for s in re.split(r"\.(?:\s+|$)", start[1]) if s.strip()]

@@ -122,7 +122,9 @@ def distill(
             )
         adapter = folder / "adapter"
         if run.done("adapter") is None or not (adapter / train.REPORT).is_file():
-            augmented = _augmented(recipe, run, kb, questions, lessons, failures, progress)
+            augmented = _augmented(
+                recipe, run, kb, questions, lessons, failures, extractions, progress
+            )
             before = stage1 if recipe.train.init == "stage1" else None
             for (name, examples), epochs in zip(
                 augmented.items(), _epochs(recipe, general, augmented), strict=True
@@ -154,7 +156,7 @@ def common(recipe: Recipe) -> dict[str, Any]:
     decisive = {name: plain[name] for name in ("data", "teacher", "student")}
     after = ("augmented_epochs", "init")
     decisive["train"] = {k: v for k, v in plain["train"].items() if k not in after}
-    decisive["pack"] = plain["knowledge"]["pack"]
+    decisive["knowledge"] = {key: plain["knowledge"][key] for key in ("mine", "pack")}
     decisive["admission"] = bool(recipe.admission)
     return decisive
 
@@ -366,12 +368,12 @@ def _epochs(
         rows.inspect(tokenizer, rows.tokenize(tokenizer, some), longest).tokens
         for some in (general, *augmented.values())
     ]
-    unit = tokens[0] * recipe.train.general_epochs
-    left = unit * (recipe.budget - (recipe.train.init == "stage1"))
+    before = recipe.train.general_epochs if recipe.train.init == "stage1" else 0
+    left = tokens[0] * (recipe.budget - before)
     if left <= 0:
         raise TrainingError(
-            f"budget: {recipe.budget:g} general distillations are spent by the first one; give "
-            "more, or set train.init to base"
+            f"budget: {recipe.budget:g} readings of the rationales are spent by the general "
+            "distillation; give more, or set train.init to base"
         )
     return [left / len(augmented) / count for count in tokens[1:]]
 
@@ -486,12 +488,24 @@ def _judge(recipe: Recipe, held_out: Sequence[Question], kb: Path | None) -> tra
 def _failures(
     recipe: Recipe, run: Run, adapter: Path, questions: Sequence[Question], progress: Progress
 ) -> list[Attempt]:
-    """Let the student answer the training questions; whatever is not correct is a failure."""
-    attempts = _answered(recipe, run, adapter, "mining", questions, progress)
+    """Let the student answer training questions; whatever is not correct is a failure."""
+    asked = _of_each_task(questions, recipe.knowledge.mine)
+    attempts = _answered(recipe, run, adapter, "mining", asked, progress)
     outcomes = Counter(str(attempt.outcome) for attempt in attempts)
     progress.say(f"  {_listed(outcomes)}")
     run.finish("mining", **outcomes)
     return [attempt for attempt in attempts if attempt.outcome != "correct"]
+
+
+def _of_each_task(questions: Sequence[Question], count: int | None) -> list[Question]:
+    """The first questions of each task."""
+    seen = Counter[str]()
+    chosen = []
+    for question in questions:
+        seen[question.task] += 1
+        if count is None or seen[question.task] <= count:
+            chosen.append(question)
+    return chosen
 
 
 def _answered(
@@ -654,6 +668,7 @@ def _augmented(
     questions: Sequence[Question],
     lessons: Sequence[views.Lesson],
     failures: Sequence[Attempt],
+    extractions: Sequence[Extraction],
     progress: Progress,
 ) -> dict[str, list[Example]]:
     """Render the training questions in the views, by training, each with what it retrieves.
@@ -667,10 +682,11 @@ def _augmented(
     found: dict[str, Any] = {}
     if recipe.symbolic:
         lessons, found = _shown(recipe, kb, questions, lessons, progress)
+    special = _special(recipe, extractions)
     made = {}
     for phase, share in zip(phases, recipe.shrink or (1.0,), strict=True):
         shown = lessons if share == 1 else _shrunk(kb, lessons, share)
-        made[phase] = views.examples(shown, recipe.views, seed=recipe.train.seed)
+        made[phase] = views.examples(shown, recipe.views, seed=recipe.train.seed, special=special)
         if recipe.contrast is not None:
             wrong = {a.question: a.completion.text for a in failures if a.outcome == "wrong"}
             made[phase] += views.contrasts(
@@ -708,6 +724,18 @@ def _shown(
         )
         for lesson, some in zip(lessons, by_rationale, strict=True)
     ], found
+
+
+def _special(recipe: Recipe, extractions: Sequence[Extraction]) -> frozenset[str]:
+    """The questions whose failure gave an entry that few others share."""
+    if recipe.knowledge.special is None:
+        return frozenset()
+    made_from = Counter(one.entry for one in extractions if one.entry is not None)
+    return frozenset(
+        one.question
+        for one in extractions
+        if one.entry is not None and made_from[one.entry] <= recipe.knowledge.special
+    )
 
 
 def _shrunk(kb: Path, lessons: Sequence[views.Lesson], share: float) -> list[views.Lesson]:

@@ -96,8 +96,15 @@ class Training(Section):
 
 
 class Knowledge(Section):
-    """Where the drafts of a distillation go and how knowledge is looked up."""
+    """Which failures give knowledge, where the drafts go, and how knowledge is looked up.
 
+    ``mine`` is how many training questions a task the first student answers. What an entry made
+    from at most ``special`` questions says is too rare to be learned by heart: its questions are
+    left out of the views that show no knowledge.
+    """
+
+    mine: int | None = Field(None, ge=1)
+    special: int | None = Field(None, ge=1)
     pack: str = "distilled"
     encoder: str = "sentence-transformers/all-MiniLM-L6-v2"
     mode: Literal["dense", "bm25", "hybrid"] = "hybrid"
@@ -186,9 +193,9 @@ class Settings(Section):
 class Recipe(Settings):
     """The whole of a distillation. ``null`` is off; units and directions stand in the YAML.
 
-    ``views`` are what the student is trained on last. ``budget`` is how many tokens all of its
-    trainings read together, counted in general distillations (the rationales, as questions and
-    rationales, ``train.general_epochs`` times); without it the epochs stand as they are.
+    ``views`` are what the student is trained on last. ``budget`` is how many tokens the
+    trainings that it goes through read together, counted in readings of all questions with their
+    rationales; without it the epochs stand as they are.
     ``shrink`` trains in several stages, each of which shows that share of the knowledge.
     ``contrast`` adds the first student's wrong answers, to be unlearned. With ``admission`` a new
     entry must help with a failure that it was not made from to enter the knowledge base.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,11 +38,16 @@ class Lesson:
 
 
 def examples(
-    lessons: Iterable[Lesson], views: Mapping[str, View], *, seed: int = 0
+    lessons: Iterable[Lesson],
+    views: Mapping[str, View],
+    *,
+    seed: int = 0,
+    special: Collection[str] = (),
 ) -> list[Example]:
     """Render every lesson in its views, lesson by lesson; each example has the weight 1.
 
-    Whether a lesson belongs to a view's share depends on seed, question id and view alone.
+    The questions that are ``special`` are in no view without knowledge. Whether a lesson belongs
+    to a view's share depends on seed, question id and view alone.
 
     Raises:
         PromptError: a prompt file is missing, has no target, or uses an unknown variable.
@@ -57,6 +62,8 @@ def examples(
                 "rationale": lesson.by_rationale,
             }[view.knowledge]
             if view.required and not shown:
+                continue
+            if view.knowledge == "none" and lesson.question in special:
                 continue
             if _draw(f"{seed}/{lesson.question}/{name}") >= view.share:
                 continue

@@ -148,9 +148,7 @@ def test_a_second_call_does_nothing_twice(distilled: Project) -> None:
     watched += [*run.glob("*/adapter_model.safetensors"), *run.glob("*/training.json")]
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in watched}
     pack = (distilled.folder / "kb/distilled.yaml").read_bytes()
-    began = time.monotonic()
     distilled.nesy(*distilled.distilling("runs/one"))
-    assert time.monotonic() - began < 30
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in watched} == before
     assert (distilled.folder / "kb/distilled.yaml").read_bytes() == pack
 

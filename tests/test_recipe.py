@@ -55,7 +55,7 @@ def test_a_recipe_of_the_working_directory_replaces_the_builtin_one(here: Path) 
     [
         ("train:\n  rnak: 4\n", "mine.yaml:10: train.rnak", "did you mean rank?"),
         ("trian:\n  rank: 4\n", "mine.yaml:9: trian", "did you mean train?"),
-        ("knowledge:\n  qqq: 4\n", "mine.yaml:10: knowledge.qqq", "known: pack, encoder"),
+        ("knowledge:\n  qqq: 4\n", "mine.yaml:10: knowledge.qqq", "known: mine, special, pack"),
         ("train:\n  alpha: 2\n  rank: four\n", "mine.yaml:11: train.rank", "valid integer"),
         ("knowledge:\n  mode: best\n", "mine.yaml:10: knowledge.mode", "'bm25'"),
         ("views: {AD: 2}\n", "mine.yaml:9: views.AD", "less than or equal to 1"),
@@ -234,6 +234,8 @@ train:
   init: stage1
   seed: 0
 knowledge:
+  mine: null
+  special: null
   pack: distilled
   encoder: sentence-transformers/all-MiniLM-L6-v2
   mode: hybrid

@@ -36,6 +36,16 @@ def test_without_entries_only_the_main_view_is_dropped() -> None:
     assert made[1].messages == made[2].messages
 
 
+def test_special_knowledge_is_not_learned_by_heart() -> None:
+    made = views.examples([WITH, BARE], NESYCD, special={"q/1"})
+    assert [(e.view, e.question) for e in made] == [
+        ("AD", "q/1"),
+        ("AP", "q/1"),
+        ("AP", "q/2"),
+        ("DC", "q/2"),
+    ]
+
+
 def test_a_rationale_retrieves_for_itself() -> None:
     (made,) = views.examples([WITH], {"kard": View(knowledge="rationale")})
     assert "A score is 20" in made.messages[-1].content

@@ -79,6 +79,9 @@ def distill(
     student: Annotated[str | None, typer.Option(help="Student model.")] = None,
     limit: Annotated[int | None, typer.Option(help="Training questions in all.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of data and training.")] = None,
+    kb_budget: Annotated[
+        int | None, typer.Option(min=1, help="Most tokens of knowledge that a question is shown.")
+    ] = None,
     base_url: Annotated[
         str | None, typer.Option(help="Address of the teacher's endpoint; else OPENAI_BASE_URL.")
     ] = None,
@@ -122,6 +125,7 @@ def distill(
         ("data.limit", limit),
         ("data.seed", seed),
         ("train.seed", seed),
+        ("kb_budget", kb_budget),
     ):
         if value is not None:
             overrides.append(f"{key}={json.dumps(value)}")
@@ -208,6 +212,10 @@ def evaluate(
         float | None,
         typer.Option(min=0, max=1, help="Retrieve only at or below this confidence (kb gate)."),
     ] = None,
+    kb_budget: Annotated[
+        str | None,
+        typer.Option(help="Most tokens of knowledge shown; several, 8,16,32, are compared."),
+    ] = None,
     calculator: Annotated[
         str | None, typer.Option(help="off | plain | annotated; by default the recipe's.")
     ] = None,
@@ -273,6 +281,7 @@ def evaluate(
         kb=None if no_kb and not ablate else kb,
         calculator=calculator,
         gate=gate,
+        kb_budgets=_numbers("--kb-budget", kb_budget),
         max_tokens=max_tokens,
         device=device,
         dtype=dtype,
@@ -304,6 +313,14 @@ def evaluate(
         return
     print_line(f"records         {measured.folder}")
     print_line(f"one question    {_same_command()} --show {measured.example}")
+
+
+def _numbers(option: str, given: str | None) -> tuple[int, ...]:
+    """Whole numbers above 0, separated by commas."""
+    parts = [] if given is None else given.split(",")
+    if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+        raise InputError(f"{option} {given}: give whole numbers above 0, separated by commas")
+    return tuple(map(int, parts))
 
 
 def _same_command() -> str:

@@ -47,7 +47,8 @@ class Asked:
     """What to measure: a distillation run's student, or with ``run=None`` any ``model``.
 
     ``split=None`` takes the split that papers report; ``kb=None`` shows no knowledge;
-    ``calculator``, ``max_tokens``, ``device`` and ``dtype`` override the recipe's.
+    ``calculator``, ``gate``, ``max_tokens``, ``device``, ``dtype`` and one ``kb_budgets`` override
+    the recipe's; several are set side by side.
     """
 
     benchmark: str
@@ -63,6 +64,7 @@ class Asked:
     kb: Path | None = None
     calculator: str | None = None
     gate: float | None = None
+    kb_budgets: tuple[int, ...] = ()
     max_tokens: int | None = None
     device: str | None = None
     dtype: str | None = None
@@ -76,10 +78,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One column of an ablation: which adapter answers, and what it is shown."""
+    """One column of an ablation: which adapter answers, and what it is shown.
+
+    ``budget`` are the tokens of knowledge, where it is not the recipe that says them.
+    """
 
     adapter: Path | None
     shown: Literal["nothing", "knowledge base", "right entry"]
+    budget: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +148,10 @@ def measure(asked: Asked, progress: Progress) -> Measured:
                     examples=examples,
                 )
         last = "knowledge base" if asked.kb and recipe.answering.knowledge else "nothing"
-        told = [name for name, cell in _cells(asked).items() if cell.shown == last][-1]
+        cells = _cells(asked).items()
+        told = [name for name, cell in cells if cell.shown == last and cell.budget is None][-1]
         main = made[told]
-        ablation = stats.ablation(made, evaluate.groups(questions)) if asked.ablate else None
+        ablation = None if len(made) == 1 else stats.ablation(made, evaluate.groups(questions))
         leaks = _contamination(asked, recipe, questions, main)
         remarks = _remarks(loaded, main)
         if pool is not None and pool.partial is not None:
@@ -279,7 +286,7 @@ def shown_path(asked: Asked, question: str) -> str:
         attempts = {a.question: a for a in evaluate.latest(run, cell)}
         if cell is None or cell not in known or question not in attempts:
             continue
-        search = searches[known[cell].shown]
+        search = searches[known[cell].shown, known[cell].budget]
         if recipe.knowledge.gate is not None:
             search = _gated(
                 recipe, known[cell], searches, student.load_student(recipe, known[cell].adapter)
@@ -312,7 +319,13 @@ def _recipe(asked: Asked) -> Recipe:
     overrides = [f"student.{k}={json.dumps(v)}" for k, v in changes.items() if v is not None]
     if asked.gate is not None:
         overrides.append(f"knowledge.gate={asked.gate}")
+    if len(asked.kb_budgets) == 1:
+        overrides.append(f"kb_budget={asked.kb_budgets[0]}")
     recipe = recipes.changed(recipe, *overrides)
+    if asked.kb_budgets and (asked.kb is None or not recipe.answering.knowledge):
+        raise InputError("no knowledge is shown, so it has no budget: leave --kb-budget out")
+    if len(asked.kb_budgets) > 1 and asked.ablate:
+        raise InputError("--ablate shows one budget: give one to --kb-budget, or leave --ablate")
     if asked.fewshot and recipe.knowledge.gate is not None:
         raise InputError("the gate is fitted without examples: leave --num-fewshot or --gate out")
     if asked.fewshot and recipe.answer is not None:
@@ -392,29 +405,44 @@ def _cells(asked: Asked) -> dict[str, Cell]:
         # Only the embedded benchmarks know which entry is right for a question.
         right = {f"{last} + right entry": Cell(adapter, "right entry")} if generated else {}
         return cells | right
+    if len(asked.kb_budgets) > 1:
+        cells = {last: cells[last], f"{last} + KB": cells[f"{last} + KB"]}
+        return cells | {
+            f"{last} + KB of {tokens}": Cell(adapter, "knowledge base", tokens)
+            for tokens in sorted(set(asked.kb_budgets), reverse=True)
+        }
     main = last if asked.kb is None else f"{last} + KB"
     return {main: cells[main]}
 
 
-def _searches(asked: Asked, recipe: Recipe) -> Mapping[str, Search | None]:
-    """The search by what a cell is shown."""
+def _searches(asked: Asked, recipe: Recipe) -> Mapping[tuple[str, int | None], Search | None]:
+    """The search by what a cell is shown, and in how many tokens."""
     if asked.kb is None:
-        return {"nothing": None}
+        return {("nothing", None): None}
     if not asked.kb.is_dir():
         raise InputError(f"{asked.kb}/: no knowledge base here; `nesy init` makes one, or --no-kb")
     index = student.load_index(recipe, asked.kb)
+    short: dict[tuple[str, int | None], Search | None] = {}
+    if len(asked.kb_budgets) > 1:
+        for tokens in asked.kb_budgets:
+            shorter = recipes.changed(recipe, f"kb_budget={tokens}")
+            short["knowledge base", tokens] = student.load_search(shorter, asked.kb)
     return {
-        "nothing": None,
-        "knowledge base": IndexSearch(index),
-        "right entry": evaluate.oracle(index.entries),
+        ("nothing", None): None,
+        ("knowledge base", None): IndexSearch(index),
+        ("right entry", None): evaluate.oracle(index.entries),
+        **short,
     }
 
 
 def _gated(
-    recipe: Recipe, cell: Cell, searches: Mapping[str, Search | None], lm: LM
+    recipe: Recipe,
+    cell: Cell,
+    searches: Mapping[tuple[str, int | None], Search | None],
+    lm: LM,
 ) -> Search | None:
     """Put the recipe's gate before the knowledge base; the right entry is shown in any case."""
-    search: Any = searches[cell.shown]
+    search: Any = searches[cell.shown, cell.budget]
     return student.gated(recipe, search, lm) if cell.shown == "knowledge base" else search
 
 
@@ -471,6 +499,10 @@ def _settings(asked: Asked, recipe: Recipe) -> str:
     }
     if recipe.knowledge.gate is not None:
         settings["gate"] = recipe.knowledge.gate
+    if recipe.kb_budget is not None:
+        settings["kb_budget"] = recipe.kb_budget
+    if len(asked.kb_budgets) > 1:
+        settings["kb_budgets"] = sorted(set(asked.kb_budgets))
     if recipe.answer is not None:
         further = recipe.answer.prompts[1:]
         settings["further_prompts"] = {name: prompts.load(name).sha for name in further}

@@ -340,6 +340,7 @@ def _figures(made: Figures) -> dict[str, Any]:
 def _ablation(made: Ablation) -> dict[str, Any]:
     return {
         "cells": {name: _figures(figures) for name, figures in made.cells.items()},
+        "prompt_tokens": dict(made.prompt_tokens),
         "groups": {
             group: {name: _figures(figures) for name, figures in by_cell.items()}
             for group, by_cell in made.groups.items()

@@ -197,6 +197,7 @@ class Recipe(Settings):
     trainings that it goes through read together, counted in readings of all questions with their
     rationales; without it the epochs stand as they are.
     ``shrink`` trains in several stages, each of which shows that share of the knowledge.
+    ``kb_budget`` is how many tokens of knowledge a question is shown at most.
     ``contrast`` adds the first student's wrong answers, to be unlearned. With ``admission`` a new
     entry must help with a failure that it was not made from to enter the knowledge base.
     """
@@ -210,6 +211,7 @@ class Recipe(Settings):
     answer: Answering | None = None
     budget: float | None = Field(None, gt=0)
     shrink: tuple[float, ...] | None = Field(None, min_length=1)
+    kb_budget: int | None = Field(None, ge=1)
     contrast: Contrast | None = None
     admission: bool | None = None
 

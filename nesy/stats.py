@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Literal
 
 from nesy.errors import InputError
@@ -209,9 +210,13 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class Ablation:
-    """Cells side by side: figures by cell and by group of questions, and the paired tests."""
+    """Cells side by side: figures by cell and by group of questions, and the paired tests.
+
+    ``prompt_tokens`` are those of a question, on average.
+    """
 
     cells: Mapping[str, Figures]
+    prompt_tokens: Mapping[str, float]
     groups: Mapping[str, Mapping[str, Figures]]
     tests: tuple[Test, ...]
 
@@ -246,6 +251,10 @@ def ablation(
     adjusted = holm([made.p for _, _, made in compared])
     return Ablation(
         cells={name: figures(attempts, rule) for name, attempts in kept.items()},
+        prompt_tokens={
+            name: fmean(a.completion.prompt_tokens for a in attempts)
+            for name, attempts in kept.items()
+        },
         groups={
             group: {
                 name: figures([a for a in attempts if a.question in ids], rule)

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 
-from nesy import benchmarks, models, prompts
+from nesy import benchmarks, models, pretrained, prompts
 from nesy.completions import CachedLM
 from nesy.kb import store
+from nesy.kb.compress import Budget
 from nesy.kb.encoder import load_encoder
 from nesy.kb.entry import Entry
 from nesy.kb.gate import GatedSearch
@@ -82,7 +83,11 @@ def load_index(recipe: Recipe, kb: Path) -> Index:
 
 
 def index(recipe: Recipe, entries: Mapping[str, Entry] | Iterable[Entry]) -> Index:
-    """Index entries as the recipe says."""
+    """Index entries as the recipe says.
+
+    Raises:
+        ModelError: the knowledge has a budget, and the student's tokenizer is not at hand.
+    """
     settings = recipe.knowledge
     questions = None
     if settings.key == "question":
@@ -97,7 +102,14 @@ def index(recipe: Recipe, entries: Mapping[str, Entry] | Iterable[Entry]) -> Ind
         min_score=settings.min_score,
         questions=questions,
         reranker=None if settings.rerank is None else load_reranker(settings.rerank),
+        budget=None if recipe.kb_budget is None else _budget(recipe, recipe.kb_budget),
     )
+
+
+def _budget(recipe: Recipe, tokens: int) -> Budget:
+    """Count knowledge in the student's own tokens."""
+    tokenizer = pretrained.load_tokenizer(pretrained.locate(recipe.student.model))
+    return Budget(tokens, lambda text: len(tokenizer.encode(text, add_special_tokens=False)))
 
 
 def training_questions(recipe: Recipe) -> list[Question]:

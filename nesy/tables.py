@@ -45,11 +45,12 @@ def _add(table: Table, name: str, lenient: Figures, strict: Figures) -> None:
 def cells(made: Ablation) -> Table:
     """Return one row a cell: accuracy with its interval, over all and by group of questions."""
     table = Table(Column("", no_wrap=True), title_justify="left", box=box.SIMPLE_HEAD)
-    for heading in ("all", "95 %", *made.groups):
+    for heading in ("all", "95 %", *made.groups, "prompt tokens"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, figures in made.cells.items():
         groups = [percent(by_cell[name].accuracy) for by_cell in made.groups.values()]
-        table.add_row(name, percent(figures.accuracy), interval(figures.interval), *groups)
+        tokens = f"{made.prompt_tokens[name]:.0f}"
+        table.add_row(name, percent(figures.accuracy), interval(figures.interval), *groups, tokens)
     sizes = [str(next(iter(by_cell.values())).questions) for by_cell in made.groups.values()]
     total = next(iter(made.cells.values())).questions
     table.add_section()

@@ -259,6 +259,42 @@ def test_ablation_of_a_model(project: Path) -> None:
     ]
 
 
+def test_accuracy_against_tokens_of_knowledge(project: Path) -> None:
+    weights = small.save(project / "weights", "llama", context=1024)
+    asked = load("synth-gsm", "test", tasks=["savings"])[0].text
+    write_pack(project, f"Think of this one: {asked}")
+    words = ["--benchmark", "synth-gsm", "--model", str(weights), "--max-tokens", "4"]
+    words += ["--split", "test", "--task", "savings", "--limit", "6", "--kb", "own"]
+    full = evaluated(*words)
+    report = evaluated(*words, "--kb-budget", "3,9")
+    assert report["results"] == full["results"]
+    cells = report["nesy"]["ablation"]
+    names = ["model", "model + KB", "model + KB of 9", "model + KB of 3"]
+    assert list(cells["cells"]) == names
+    tokens = [cells["prompt_tokens"][name] for name in names]
+    assert tokens[0] < tokens[3] < tokens[2] < tokens[1]
+    one = evaluated(*words, "--kb-budget", "9")["nesy"]
+    assert one["ablation"] is None
+    assert one["tokens"]["prompt"] == pytest.approx(6 * tokens[2])
+    shown = run("eval", *words, "--kb-budget", "3,9").stdout
+    assert "prompt tokens" in shown
+    assert "model + KB of 9 → model + KB of 3" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--kb-budget", "9,x"], "--kb-budget 9,x: give whole numbers above 0"),
+        (["--kb-budget", "0"], "--kb-budget 0: give whole numbers above 0"),
+        (["--kb-budget", "9"], "no knowledge is shown, so it has no budget"),
+        (["--kb-budget", "9,3", "--ablate"], "--ablate shows one budget"),
+    ],
+)
+def test_a_budget_that_says_nothing_is_refused(project: Path, words: list[str], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        run("eval", *scripted(project / "said.jsonl"), *words)
+
+
 def test_stored_responses_become_a_run_to_compare(project: Path) -> None:
     def stored(name: str, right: int) -> None:
         rows = [

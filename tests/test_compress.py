@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from nesy.kb.compress import Compressor
+from nesy.kb.compress import Budget, Compressor
 from nesy.kb.entry import Entry
+from nesy.kb.index import Index
 
 DOZEN = Entry(
     id="u.dozen",
@@ -33,6 +34,37 @@ def test_numbers_and_rare_words_stay_in_their_order() -> None:
     assert seven.facts == ("baker's dozen 13 items.", "firkin 9 gallons.")
     assert seven.lesson is None
     assert seven.id == DOZEN.id
+
+
+def test_entries_share_a_budget() -> None:
+    def count(text: str) -> int:
+        return len(text.split())
+
+    other = OTHERS[3]  # nine words; the dozen has fifteen
+    assert COMPRESSOR.within([DOZEN, other], Budget(24, count)) == [DOZEN, other]
+    first, second = COMPRESSOR.within([DOZEN, other], Budget(17, count))
+    assert first == DOZEN
+    assert second is not None
+    assert (second.facts, second.lesson) == (("rod 3",), None)
+    short, nothing = COMPRESSOR.within([DOZEN, other], Budget(7, count))
+    assert short is not None
+    assert short.facts == ("baker's dozen 13 items.", "firkin 9 gallons.")
+    assert nothing is None
+    assert COMPRESSOR.within([DOZEN], Budget(7, lambda text: 9 * count(text))) == [None]
+
+
+def test_an_index_finds_by_all_words_and_shows_few() -> None:
+    budget = Budget(2, lambda text: len(text.split()))
+    full = Index([DOZEN, *OTHERS], None, mode="bm25")
+    short = Index([DOZEN, *OTHERS], None, mode="bm25", budget=budget)
+    query = ["How many gallons are items of a baker?"]
+    (found,), (shown,) = full.search(query), short.search(query)
+    assert [one.hit for one in found] == [one.hit for one in shown]
+    assert [one.entry for one in found] == [DOZEN]
+    assert [one.entry.facts for one in shown] == [("13", "9")]
+    edited = DOZEN.model_copy(update={"facts": ("A baker's dozen is 26 items.",)})
+    ((again,),) = short.updated([edited, *OTHERS]).search(query)
+    assert again.entry.facts == ("baker's 26",)
 
 
 def test_a_share_counts_the_words_of_lesson_and_facts() -> None:

@@ -130,7 +130,7 @@ def _student(folder: Path, settings: Mapping[str, Any]) -> tuple[Recipe, Path | 
     """Return the recipe that an evaluation's student was asked by, and its adapter."""
     names = ("calculator", "max_tokens", "dtype")
     changes = {f"student.{name}": settings.get(name) for name in names}
-    changes["knowledge.gate"] = settings.get("gate")
+    changes |= {"knowledge.gate": settings.get("gate"), "kb_budget": settings.get("kb_budget")}
     if settings["run"] is None:
         recipe = recipes.load("embedded")
         changes["student.model"] = settings["model"]

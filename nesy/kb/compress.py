@@ -1,18 +1,29 @@
 """Knowledge in fewer words: of an entry's text the words that tell most are kept, in their order.
 
 A word tells the more the fewer entries of the knowledge base hold it, and a number always tells
-most. LLMLingua-2 and SKIntern ask a trained model which words to keep; this needs none.
+most. LLMLingua-2 and SKIntern ask a trained model which words to keep; this needs none, and an
+entry that is edited is shortened anew at once.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from nesy.kb.entry import Entry
 
 _TRIMMED = ".,;:!?'\"()"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How many tokens of knowledge a question is shown at most, and how they are counted."""
+
+    tokens: int
+    count: Callable[[str], int]
 
 
 class Compressor:
@@ -52,6 +63,27 @@ class Compressor:
             }
         )
 
+    def within(self, entries: Sequence[Entry], budget: Budget) -> list[Entry | None]:
+        """Return the entries, best first, in as many tokens as there are for all of them.
+
+        What one leaves goes to the next; ``None`` is one of which nothing fits.
+        """
+        left = budget.tokens
+        kept: list[Entry | None] = []
+        for entry in entries:
+            short = self._longest(entry, left, budget.count)
+            left -= 0 if short is None else budget.count(_text(short))
+            kept.append(short)
+        return kept
+
+    def _longest(self, entry: Entry, tokens: int, count: Callable[[str], int]) -> Entry | None:
+        def needed(words: int) -> int:
+            short = self.words(entry, words)
+            return 0 if short is None else count(_text(short))
+
+        total = sum(len(text.split()) for text in _texts(entry))
+        return self.words(entry, bisect_right(range(total + 1), tokens, key=needed) - 1)
+
     def _rank(self, word: str) -> tuple[bool, int]:
         bare = _bare(word)
         return not any(sign.isdigit() for sign in bare), self._held[bare]
@@ -59,6 +91,10 @@ class Compressor:
 
 def _texts(entry: Entry) -> Sequence[str]:
     return (*entry.facts, *([entry.lesson] if entry.lesson else []))
+
+
+def _text(entry: Entry) -> str:
+    return "\n".join(_texts(entry))
 
 
 def _bare(word: str) -> str:

@@ -8,12 +8,13 @@ cache of embeddings, so that one changed entry costs one embedding.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from nesy.errors import InputError
 from nesy.kb import bm25
 from nesy.kb.bm25 import words_of
+from nesy.kb.compress import Budget, Compressor
 from nesy.kb.entry import Entry, Key
 from nesy.kb.rerank import Reranker
 from nesy.types import Encoder, Hit
@@ -69,9 +70,12 @@ class Index:
         min_score: float | None = MIN_SCORE,
         questions: Mapping[str, str] | None = None,
         reranker: Reranker | None = None,
+        budget: Budget | None = None,
         before: Index | None = None,
     ) -> None:
         """Embed the entries; ``questions`` gives question texts by id, for ``key="question"``.
+
+        They are found by all of their text, and returned as short as ``budget`` says.
 
         ``before`` is an index with the same settings, whose work on entries that are still
         the same is taken over.
@@ -87,6 +91,8 @@ class Index:
         self.min_score = None if mode == "bm25" else min_score
         self._key, self._questions = key, questions
         self._encoder, self._reranker = encoder, reranker
+        self._budget = budget
+        self._compressor = None if budget is None else Compressor(self.entries)
         self._rows = {entry.id: row for row, entry in enumerate(self.entries)}
         self._made_from: dict[str, list[int]] = {}
         for row, entry in enumerate(self.entries):
@@ -131,6 +137,7 @@ class Index:
             min_score=self.min_score,
             questions=self._questions,
             reranker=self._reranker,
+            budget=self._budget,
             before=self,
         )
 
@@ -170,7 +177,17 @@ class Index:
             self._fused(query, dense[i], None if vectors is None else vectors[i], blocked[i], depth)
             for i, query in enumerate(queries)
         ]
-        return found if self._reranker is None else self._reranked(queries, found, count)
+        if self._reranker is not None:
+            found = self._reranked(queries, found, count)
+        return [self._shortened(some) for some in found]
+
+    def _shortened(self, found: list[Found]) -> list[Found]:
+        """Cut what a question is shown to the budget; what then says nothing is left out."""
+        if self._budget is None or self._compressor is None:
+            return found
+        shorter = self._compressor.within([one.entry for one in found], self._budget)
+        pairs = zip(found, shorter, strict=True)
+        return [replace(one, entry=entry) for one, entry in pairs if entry is not None]
 
     def _reranked(
         self, queries: Sequence[str], found: Sequence[Sequence[Found]], count: int

@@ -407,6 +407,7 @@ def _train(
         quantization=recipe.train.quantization,
         evaluations=0 if judge is None else recipe.train.evaluations,
         patience=recipe.train.patience,
+        white_box=_white_box(recipe) if name != "stage1" else None,
     )
     folder = run.folder / name
     if name != "stage1":
@@ -439,6 +440,14 @@ def _train(
     )
     run.finish(name, examples=checked.examples, tokens=report.tokens, last_loss=report.last_loss)
     return folder
+
+
+def _white_box(recipe: Recipe) -> train.WhiteBox | None:
+    """The teacher whose probabilities the student follows, if the recipe says so."""
+    box = recipe.whitebox
+    if box is None:
+        return None
+    return train.WhiteBox(recipe.teacher.model, box.loss, box.weight, box.temperature)
 
 
 def _balanced(recipe: Recipe, examples: Sequence[Example]) -> Sequence[Example]:

@@ -162,6 +162,18 @@ class Contrast(Section):
     weight: float = Field(gt=0, le=1)
 
 
+class WhiteBox(Section):
+    """The student also follows the next-token probabilities of a teacher with local weights.
+
+    ``weight`` is that of ``loss`` beside the cross entropy's, which has the rest; ``temperature``
+    above 1 makes both probabilities flatter, so that unlikely words count more.
+    """
+
+    loss: Literal["forward-kl", "reverse-kl", "js", "sinkhorn"] = "forward-kl"
+    weight: float = Field(0.5, gt=0, le=1)
+    temperature: float = Field(1.0, gt=0)
+
+
 class Settings(Section):
     """What a recipe of any kind can: it has a description, a hash, and is written as YAML.
 
@@ -200,6 +212,7 @@ class Recipe(Settings):
     ``kb_budget`` is how many tokens of knowledge a question is shown at most.
     ``contrast`` adds the first student's wrong answers, to be unlearned. With ``admission`` a new
     entry must help with a failure that it was not made from to enter the knowledge base.
+    ``whitebox`` has the student follow the teacher's probabilities in the last training.
     """
 
     data: Data
@@ -214,6 +227,7 @@ class Recipe(Settings):
     kb_budget: int | None = Field(None, ge=1)
     contrast: Contrast | None = None
     admission: bool | None = None
+    whitebox: WhiteBox | None = None
 
     @field_validator("views", mode="before")
     @classmethod
@@ -255,11 +269,17 @@ class Recipe(Settings):
         }
 
     @model_validator(mode="after")
-    def _has_failures(self) -> Recipe:
+    def _has_what_it_needs(self) -> Recipe:
         if self.contrast is not None and not self.symbolic:
             raise ValueError("contrast needs a view with knowledge: without one, none is mined")
         if self.admission and not self.symbolic:
             raise ValueError("admission needs a view with knowledge: without one, there is none")
+        kind = self.teacher.model.partition(":")[0]
+        if self.whitebox is not None and kind in ("solver", "openai", "scripted", "transcripts"):
+            raise ValueError(
+                f"whitebox needs the teacher's probabilities, which {self.teacher.model} does not "
+                "give; set teacher.model to hf:<name> or a folder"
+            )
         return self
 
     @property
@@ -380,7 +400,9 @@ def _apply(document: dict[str, Any], override: str) -> None:
     target = document
     *sections, last = key.strip().replace("-", "_").split(".")
     for section in sections:
-        target = target.setdefault(section, {})
+        if target.get(section) is None:  # it is off, or takes all its defaults
+            target[section] = {}
+        target = target[section]
         if not isinstance(target, dict):
             raise RecipeError(f"--set {override}: {section} is not a section")
     try:

@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nesy import pretrained, ranks, rows
+from nesy import divergence, pretrained, ranks, rows
 from nesy.errors import ModelError, TrainingError
 from nesy.pretrained import Tokens
 from nesy.rows import Batching, Preflight, Rows
@@ -45,6 +45,20 @@ Judge = Callable[[Path], float]
 
 
 @dataclass(frozen=True, slots=True)
+class WhiteBox:
+    """A teacher whose logits are at hand, because its weights are local.
+
+    It reads what the student reads, and must have the student's vocabulary. The loss of a token
+    that is learned is (1 - ``weight``) times its cross entropy plus ``weight`` times ``loss``.
+    """
+
+    teacher: str
+    loss: divergence.Divergence = "forward-kl"
+    weight: float = 0.5
+    temperature: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How to train.
 
@@ -63,6 +77,8 @@ class Settings:
     ``evaluations`` is how often a training is judged on what it is not trained on: the adapter
     with the highest accuracy is the one that is kept, and after ``patience`` evaluations in a
     row without a higher one the training ends.
+
+    With ``white_box`` the student also follows the next-token probabilities of a local teacher.
     """
 
     rank: int = 32
@@ -87,6 +103,7 @@ class Settings:
     quantization: str | None = None
     evaluations: int = 0
     patience: int | None = None
+    white_box: WhiteBox | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +166,16 @@ def train(
     first calls this, and the others are in ``follow``.
 
     Raises:
-        TrainingError: nothing to learn from, the loss is not a number, or ``out_dir`` holds a
-            training with other examples or settings.
+        TrainingError: nothing to learn from, the loss is not a number, a teacher to follow has
+            another vocabulary, or ``out_dir`` holds a training with other examples or settings.
         ModelError: the base model or ``init_adapter`` cannot be loaded.
     """
     where = pretrained.locate(base)
     tokenizer = pretrained.load_tokenizer(where)
     tokens = rows.tokenize(tokenizer, examples)
     checked = rows.inspect(tokenizer, tokens, settings.max_length)
+    if settings.white_box is not None:
+        _same_vocabulary(base, settings.white_box.teacher)
     if (out_dir / REPORT).is_file():
         return _finished(out_dir, _key(where, tokens, examples, settings, init_adapter))
     if ranks.count() > 1:
@@ -257,6 +276,7 @@ class _Run:
         self._settings = settings
         self._device = model.get_input_embeddings().weight.device
         kind = device.split(":")[0]
+        self._teacher = _teacher(settings, device)
         self._autocast = nullcontext() if dtype == torch.float32 else torch.autocast(kind, dtype)
         # Gradients below the smallest float16 would be lost without a scale.
         self._scaler = torch.amp.GradScaler(kind, enabled=dtype == torch.float16)
@@ -482,6 +502,8 @@ class _Run:
             reduction="none",
         )
         each = each.view(len(chosen), -1)
+        if self._settings.white_box is not None:
+            each = self._followed(self._settings.white_box, each, logits, aims, ids, chosen)
         weights = torch.tensor([data.weights[i] for i in chosen], device=each.device)
         wrong = weights < 0
         if wrong.any():
@@ -490,6 +512,32 @@ class _Run:
             unlike = -torch.log1p(-torch.exp(-each[wrong]).clamp(max=1 - 1e-6))
             each = each.index_put((wrong,), torch.where(told, unlike, 0.0))
         return (each.sum(-1) * weights.abs()).sum()
+
+    def _followed(
+        self,
+        box: WhiteBox,
+        each: torch.Tensor,
+        logits: torch.Tensor,
+        aims: torch.Tensor,
+        ids: torch.Tensor,
+        chosen: Sequence[int],
+    ) -> torch.Tensor:
+        """Mix the loss of the tokens that are learned with their distance to the teacher's."""
+        import torch
+
+        learned = torch.tensor([self._rows.weights[i] > 0 for i in chosen], device=aims.device)
+        places = (aims != _IGNORED) & learned[:, None]
+        with torch.no_grad():
+            theirs = self._teacher(
+                input_ids=ids.to(self._teacher.device),
+                use_cache=False,
+                logits_to_keep=logits.shape[1] + 1,
+            ).logits[:, :-1]
+        words = min(logits.shape[-1], theirs.shape[-1])  # beyond it is pad, of unequal sizes
+        told = theirs.to(logits.device)[places][:, :words].float()
+        far = divergence.of(box.loss, told, logits[places][:, :words].float(), box.temperature)
+        mixed = (1 - box.weight) * each[places] + box.weight * far
+        return each.index_put((places,), mixed)
 
     def _rate(self, number: int) -> float:
         """Learning rate of step ``number``, counted from 0."""
@@ -581,6 +629,24 @@ def _compute_dtype(name: str, device: str) -> torch.dtype:
     return pretrained.dtype_of(name, device)
 
 
+def _teacher(settings: Settings, device: str) -> Any:
+    """The model that the student follows, in evaluation mode, or ``None``."""
+    if settings.white_box is None:
+        return None
+    where = pretrained.locate(settings.white_box.teacher)
+    dtype = pretrained.dtype_of("auto", device)
+    return pretrained.load_weights(where, device, dtype, settings.device_map)
+
+
+def _same_vocabulary(base: str, teacher: str) -> None:
+    tokenizers = [pretrained.load_tokenizer(pretrained.locate(one)) for one in (base, teacher)]
+    if tokenizers[0].get_vocab() != tokenizers[1].get_vocab():
+        raise TrainingError(
+            f"{teacher} and {base} have other vocabularies, so their probabilities can't be "
+            "compared; choose a teacher of the student's family, or leave whitebox out"
+        )
+
+
 def _with_adapter(model: Any, settings: Settings, init_adapter: Path | None) -> Any:
     from peft import LoraConfig, PeftModel, get_peft_model
 
@@ -632,6 +698,8 @@ def _key(
     """Hash of everything that decides the outcome."""
     decisive = asdict(settings)
     del decisive["checkpoint_seconds"]
+    if settings.white_box is not None:
+        decisive["teacher"] = pretrained.fingerprint(pretrained.locate(settings.white_box.teacher))
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode())
     digest.update(pretrained.fingerprint(where).encode())
     if init_adapter is not None:

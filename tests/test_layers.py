@@ -20,7 +20,17 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("types", "errors", "numerals"),
     (
         *("resources", "recipe", "prompts", "scoring", "runs", "stats", "facts", "pretrained"),
-        *("rows", "progress", "kb", "kb.entry", "kb.store", "kb.merge", "kb.pack", "kb.splice"),
+        *(
+            "rows",
+            "divergence",
+            "progress",
+            "kb",
+            "kb.entry",
+            "kb.store",
+            "kb.merge",
+            "kb.pack",
+            "kb.splice",
+        ),
         *("kb.lock", "kb.convert", "spend", "completions", "everyday", "latex", "ranks"),
     ),
     (

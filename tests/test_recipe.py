@@ -165,6 +165,14 @@ def test_a_dumped_recipe_reads_back(here: Path) -> None:
         recipes.parse("data: 3\n", "runs/a/recipe.yaml")
 
 
+def test_an_override_turns_a_section_on() -> None:
+    for made in (
+        recipes.load("nesycd", ["contrast.weight=0.3"]),
+        recipes.changed(recipes.load("nesycd"), "contrast.weight=0.3"),
+    ):
+        assert made.contrast == recipes.Contrast(weight=0.3)
+
+
 def test_sha_changes_with_a_value_and_not_with_its_spelling(here: Path) -> None:
     base = recipes.load(write(here, SMALL))
     spelled = recipes.load(write(here, SMALL + "train: {rank: 32}\n", "other"))

@@ -82,6 +82,9 @@ def distill(
     kb_budget: Annotated[
         int | None, typer.Option(min=1, help="Most tokens of knowledge that a question is shown.")
     ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, help="Rounds of new questions, of what the student fails.")
+    ] = None,
     base_url: Annotated[
         str | None, typer.Option(help="Address of the teacher's endpoint; else OPENAI_BASE_URL.")
     ] = None,
@@ -126,6 +129,7 @@ def distill(
         ("data.seed", seed),
         ("train.seed", seed),
         ("kb_budget", kb_budget),
+        ("rounds.count", rounds),
     ):
         if value is not None:
             overrides.append(f"{key}={json.dumps(value)}")

@@ -5,7 +5,8 @@
 3. symbolic distillation: the teacher reads each failure and writes knowledge, which becomes
    draft entries of the knowledge base;
 4. augmented distillation: every training question retrieves knowledge, and the student is
-   trained on the views AD (with it), AP (answer only) and DC (without it).
+   trained on the views AD (with it), AP (answer only) and DC (without it);
+5. with ``rounds``: what this student fails on steers which new questions go through 1 to 4.
 
 Another recipe trains on other views; without knowledge in any of them, 2 and 3 fall away. What
 the same questions, teacher and student give all recipes alike, a run takes over from another.
@@ -24,20 +25,21 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from random import Random
 from typing import Any
 
-from nesy import benchmarks, pretrained, prompts, rows, student, train, views
+from nesy import benchmarks, pretrained, prompts, rounds, rows, student, train, views
 from nesy import recipe as recipes
 from nesy.answer import answer, prepare
 from nesy.asking import Request, Settings, Teacher
 from nesy.errors import TrainingError
-from nesy.kb import extract, store
+from nesy.kb import extract, gate, store
 from nesy.kb.compress import Compressor
 from nesy.kb.entry import Entry
 from nesy.kb.extract import Extraction
 from nesy.kb.search import IndexSearch
 from nesy.progress import Advance, Progress
-from nesy.recipe import Recipe, View
+from nesy.recipe import Recipe, Rounds, View
 from nesy.runs import RECIPE, Run, messages_sha
 from nesy.scoring import grade
 from nesy.types import Attempt, Completion, Example, Question, Rationale, Sampling
@@ -49,6 +51,8 @@ _TITLES = {
     "mining": "failure mining",
     "untrained": "what the untrained student fails on",
     "admission": "failures with a new entry",
+    "validation": "validation",
+    "candidates": "new questions",
 }
 
 
@@ -122,25 +126,35 @@ def distill(
             )
         adapter = folder / "adapter"
         if run.done("adapter") is None or not (adapter / train.REPORT).is_file():
-            augmented = _augmented(
-                recipe, run, kb, questions, lessons, failures, extractions, progress
-            )
             before = stage1 if recipe.train.init == "stage1" else None
-            for (name, examples), epochs in zip(
-                augmented.items(), _epochs(recipe, general, augmented), strict=True
-            ):
-                # An adapter of an earlier phase is not yet to answer as the recipe does.
-                judge = _judge(recipe, held_out, kb) if name == "adapter" else None
-                before = _train(recipe, run, name, examples, before, epochs, progress, judge)
+            if recipe.rounds is not None:
+                made = _Made(questions, lessons, failures, extractions)
+                _in_rounds(recipe, run, teacher, kb, made, general, stage1, recipe.rounds, progress)
+            else:
+                augmented = _augmented(
+                    recipe, run, kb, questions, lessons, failures, extractions, progress
+                )
+                shares = _epochs(recipe, general, augmented, len(augmented))
+                for (name, examples), epochs in zip(augmented.items(), shares, strict=True):
+                    # An adapter of an earlier phase is not yet to answer as the recipe does.
+                    judge = _judge(recipe, held_out, kb) if name == "adapter" else None
+                    before = _train(recipe, run, name, examples, before, epochs, progress, judge)
 
+        counted = {
+            "questions": len(questions),
+            "rationales": sum(r.kept for r in rationales),
+            "failures": len(failures),
+            "entries": len({e.entry for e in extractions if e.kept}),
+            **_figures(run, "rounds"),
+        }
         done = Distilled(
             run=folder,
             adapter=adapter,
             pack=kb / f"{recipe.knowledge.pack}.yaml",
-            questions=len(questions),
-            rationales=sum(r.kept for r in rationales),
-            failures=len(failures),
-            entries=len({e.entry for e in extractions if e.kept}),
+            questions=counted["questions"],
+            rationales=counted["rationales"],
+            failures=counted["failures"],
+            entries=counted["entries"],
             merge=_figures(run, "entries"),
             reasons=dict(Counter(r.reason for r in rationales)),
             failed=teacher.reasons(),
@@ -158,6 +172,7 @@ def common(recipe: Recipe) -> dict[str, Any]:
     decisive["train"] = {k: v for k, v in plain["train"].items() if k not in after}
     decisive["knowledge"] = {key: plain["knowledge"][key] for key in ("mine", "pack")}
     decisive["admission"] = bool(recipe.admission)
+    decisive["rounds"] = plain["rounds"]
     return decisive
 
 
@@ -188,15 +203,18 @@ def _take_over(recipe: Recipe, run: Run, like: Path) -> None:
         files += ["mining.jsonl", "knowledge.jsonl", "admission.jsonl"]
         stages += ["mining", "entries"]
     if decisive(theirs) == decisive(recipe):
-        for phase in _phases(recipe):
-            shutil.copytree(like / phase, run.folder / phase, dirs_exist_ok=True)
-            files += [f"preflight-{phase}.json", f"{_examples_of(phase)}.jsonl"]
-        stages += ["retrieval", *_phases(recipe)]
+        for phase in _folders(recipe):
+            if (like / phase).is_dir():  # rounds may end early
+                shutil.copytree(like / phase, run.folder / phase, dirs_exist_ok=True)
+            files.append(f"preflight-{phase}.json")
+        files += [f"{name}.jsonl" for name in _records(recipe)]
+        stages += _stages(recipe)
     for name in files:
         if (like / name).is_file():
             shutil.copyfile(like / name, run.folder / name)
     for stage in stages:
-        run.finish(stage, **(other.done(stage) or {}))
+        if other.done(stage) is not None:
+            run.finish(stage, **other.done(stage) or {})
 
 
 def _questions(recipe: Recipe, run: Run, progress: Progress) -> list[Question]:
@@ -245,7 +263,12 @@ def _failures_first(
 
 
 def _rationales(
-    recipe: Recipe, run: Run, teacher: Teacher, questions: Sequence[Question], progress: Progress
+    recipe: Recipe,
+    run: Run,
+    teacher: Teacher,
+    questions: Sequence[Question],
+    progress: Progress,
+    stage: str = "rationales",
 ) -> list[Rationale]:
     """Let the teacher solve the training questions; keep what ends in the target."""
     prompt = prompts.load(recipe.teacher.rationale_prompt)
@@ -276,7 +299,7 @@ def _rationales(
     reasons = Counter(r.reason for r in rationales)
     failed = Counter(f"failed: {one.reason}" for one in teacher.failed("rationales").values())
     progress.say(f"  {_listed(reasons + failed)}")
-    run.finish("rationales", **reasons)
+    run.finish(stage, **reasons)
     return rationales
 
 
@@ -295,14 +318,14 @@ def _undo_what_rests_on_fewer(
     recipe: Recipe, run: Run, teacher: Teacher, lessons: int, progress: Progress
 ) -> None:
     """Make a student anew that was trained before failed requests were answered."""
-    phases = _phases(recipe)
+    phases = _folders(recipe)
     trained_on = (run.done("stage1") or {}).get("examples", lessons)
     if teacher.retried or trained_on != lessons:
         progress.say("requests that had failed are answered: the student is trained anew")
         run.undo(
-            ("stage1", "mining", "entries", "retrieval", *phases),
+            ("stage1", "mining", "entries", *_stages(recipe)),
             folders=("stage1", *phases),
-            records=("mining", "knowledge", "admission", *map(_examples_of, phases)),
+            records=("mining", "knowledge", "admission", *_records(recipe)),
         )
 
 
@@ -351,15 +374,42 @@ def _phases(recipe: Recipe) -> list[str]:
     return [*(f"phase{number}" for number in range(1, len(recipe.shrink or (1.0,)))), "adapter"]
 
 
+def _folders(recipe: Recipe) -> list[str]:
+    """The names of all trainings after the general one; the adapter is one of the rounds."""
+    count = -1 if recipe.rounds is None else recipe.rounds.count
+    return [*(f"round{number}" for number in range(count + 1)), *_phases(recipe)]
+
+
+def _stages(recipe: Recipe) -> list[str]:
+    """The stages after the knowledge has been made."""
+    rounds = [name for name in _folders(recipe) if name.startswith("round")]
+    kinds = ("retrieval", "rationales", "entries")
+    made = [f"{kind}-{name}" for name in rounds for kind in kinds]
+    return ["retrieval", *made, "rounds", *_folders(recipe)]
+
+
+def _records(recipe: Recipe) -> list[str]:
+    """The names of what these trainings read, and of what was answered between them."""
+    made = [_examples_of(name) for name in _folders(recipe)]
+    names = [name for name in _folders(recipe) if name.startswith("round")]
+    return made + [f"{what}-{name}" for name in names for what in ("validation", "candidates")]
+
+
 def _examples_of(phase: str) -> str:
     """The name of the records that hold the examples of a training."""
     return "augmented" if phase == "adapter" else f"augmented-{phase}"
 
 
 def _epochs(
-    recipe: Recipe, general: Sequence[Example], augmented: Mapping[str, Sequence[Example]]
+    recipe: Recipe,
+    general: Sequence[Example],
+    augmented: Mapping[str, Sequence[Example]],
+    trainings: int,
 ) -> list[float]:
-    """How often each training after the general one reads its examples, to meet the budget."""
+    """How often some of the trainings after the general one read their examples.
+
+    All ``trainings`` together meet the budget, and each has the same part of it.
+    """
     if recipe.budget is None:
         return [recipe.train.augmented_epochs] * len(augmented)
     base, longest = recipe.student.model, recipe.train.max_length
@@ -375,7 +425,7 @@ def _epochs(
             f"budget: {recipe.budget:g} readings of the rationales are spent by the general "
             "distillation; give more, or set train.init to base"
         )
-    return [left / len(augmented) / count for count in tokens[1:]]
+    return [left / trainings / count for count in tokens[1:]]
 
 
 def _train(
@@ -525,16 +575,21 @@ def _answered(
     questions: Sequence[Question],
     progress: Progress,
     search: IndexSearch | None = None,
+    distilled: bool = False,
 ) -> list[Attempt]:
-    """Let a student answer training questions into ``<name>.jsonl``."""
+    """Let a student answer training questions into ``<name>.jsonl``.
+
+    It is asked as that of the general distillation, or when ``distilled`` as the recipe asks it.
+    """
     known = {attempt.question for attempt in run.read(name, Attempt)}
     waiting = [question for question in questions if question.id not in known]
     waiting.sort(key=lambda question: -len(question.text))
     if waiting:
         lm = student.load_student(recipe, adapter)
-        prompt = prompts.load(student.PROMPT)
+        lm = student.answering(recipe, lm) if distilled else lm
+        prompt = student.prompt(recipe) if distilled else prompts.load(student.PROMPT)
         sampling = Sampling(max_tokens=recipe.student.max_tokens)
-        with progress.stage(_TITLES[name], len(waiting), "questions") as advance:
+        with progress.stage(_TITLES[name.partition("-")[0]], len(waiting), "questions") as advance:
             for first in range(0, len(waiting), _BATCH):
                 some = waiting[first : first + _BATCH]
                 run.append(name, answer(some, lm, prompt, sampling, search))
@@ -552,9 +607,10 @@ def _knowledge(
     failures: Sequence[Attempt],
     kb: Path,
     progress: Progress,
+    stage: str = "entries",
 ) -> list[Extraction]:
     """Let the teacher write knowledge for each failure, and merge it into the knowledge base."""
-    if run.done("entries") is not None and not teacher.retries("knowledge"):
+    if run.done(stage) is not None and not teacher.retries("knowledge"):
         return run.read("knowledge", Extraction)
     by_id = {question.id: question for question in questions}
     requests = knowledge_requests(recipe, by_id, failures)
@@ -610,7 +666,7 @@ def _knowledge(
     progress.say(f"  {summary.path}: {_listed(figures)}")
     for conflict in summary.conflicts:
         progress.say(f"  conflict, your version stays until you settle it: {conflict}")
-    run.finish("entries", **figures)
+    run.finish(stage, **figures)
     return extractions
 
 
@@ -679,14 +735,18 @@ def _augmented(
     failures: Sequence[Attempt],
     extractions: Sequence[Extraction],
     progress: Progress,
+    name: str | None = None,
 ) -> dict[str, list[Example]]:
     """Render the training questions in the views, by training, each with what it retrieves.
+
+    ``name`` is that of the one training, where it is not the recipe that says them.
 
     The examples are recorded: knowledge that is edited later does not change what a training
     that was interrupted goes on with.
     """
-    phases = _phases(recipe)
-    if run.done("retrieval") is not None:
+    phases = _phases(recipe) if name is None else [name]
+    stage = "retrieval" if name is None else f"retrieval-{name}"
+    if run.done(stage) is not None:
         return {phase: run.read(_examples_of(phase), Example) for phase in phases}
     found: dict[str, Any] = {}
     if recipe.symbolic:
@@ -703,8 +763,126 @@ def _augmented(
             )
         (run.folder / f"{_examples_of(phase)}.jsonl").unlink(missing_ok=True)
         run.append(_examples_of(phase), made[phase])
-    run.finish("retrieval", questions=len(found), with_knowledge=sum(map(bool, found.values())))
+    run.finish(stage, questions=len(found), with_knowledge=sum(map(bool, found.values())))
     return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What the student is trained on, and what it was made from."""
+
+    questions: list[Question]
+    lessons: list[views.Lesson]
+    failures: list[Attempt]
+    extractions: list[Extraction]
+
+
+def _in_rounds(
+    recipe: Recipe,
+    run: Run,
+    teacher: Teacher,
+    kb: Path,
+    made: _Made,
+    general: Sequence[Example],
+    stage1: Path | None,
+    asked: Rounds,
+    progress: Progress,
+) -> None:
+    """Train on what there is, then on what the student's failures call for; keep the best."""
+    left = {question.id: question for question in _unused(recipe, made.questions)}
+    validation = benchmarks.sample(list(left.values()), asked.validation, recipe.data.seed)
+    if len(validation) == len(left):
+        raise TrainingError(
+            f"rounds: {len(left)} questions of {recipe.data.benchmark} are not trained on, too few "
+            f"for {asked.validation} to validate on and new ones; lower data.limit"
+        )
+    for question in validation:
+        del left[question.id]
+    adapter = stage1 if recipe.train.init == "stage1" else None
+    lessons, accuracies = made.lessons, list[float]()
+    for number in range(asked.count + 1):
+        name = f"round{number}"
+        examples = _augmented(
+            recipe,
+            run,
+            kb,
+            made.questions,
+            lessons,
+            made.failures,
+            made.extractions,
+            progress,
+            name,
+        )
+        (epochs,) = _epochs(recipe, general, examples, asked.count + 1)
+        adapter = _train(recipe, run, name, examples[name], adapter, epochs, progress, None)
+        search = None
+        if recipe.answering.knowledge:
+            search = student.load_search(recipe, kb, own=False)
+        answering = partial(
+            _answered, recipe, run, adapter, progress=progress, search=search, distilled=True
+        )
+        attempts = answering(f"validation-{name}", validation)
+        failed = [attempt for attempt in attempts if attempt.outcome != "correct"]
+        accuracies.append(1 - len(failed) / len(attempts))
+        progress.say(f"  {accuracies[-1]:.1%} of the validation questions are answered")
+        best = rounds.best(accuracies)
+        if not failed or number - best >= asked.patience or number == asked.count:
+            break
+        tried = rounds.candidates(list(left.values()), failed, 2 * asked.questions)
+        wrong = [a for a in answering(f"candidates-{name}", tried) if a.outcome != "correct"]
+        if not wrong:
+            break
+        new = [left[a.question] for a in wrong]
+        sure = dict(zip((q.id for q in new), _confidences(recipe, adapter, new), strict=True))
+        hard = rounds.hardest(wrong, sure, asked.questions)
+        new = [left[attempt.question] for attempt in hard]
+        for question in tried:
+            del left[question.id]
+        stage = f"rationales-{name}"
+        lessons = _lessons(new, _rationales(recipe, run, teacher, new, progress, stage))
+        # As many of what was learned before keep it from being forgotten.
+        old = Random(number).sample(made.lessons, min(len(lessons), len(made.lessons)))
+        made = _Made(
+            [*made.questions, *new], [*made.lessons, *lessons], [*made.failures, *hard], []
+        )
+        lessons = [*lessons, *old]
+        if recipe.symbolic and stage1 is not None:
+            stage = f"entries-{name}"
+            questions, failures = made.questions, made.failures
+            found = _knowledge(
+                recipe, run, teacher, stage1, questions, failures, kb, progress, stage
+            )
+            made = replace(made, extractions=found)
+    chosen = run.folder / f"round{best}"
+    progress.say(f"round {best} is kept, with {accuracies[best]:.1%}")
+    shutil.copytree(chosen, run.folder / "adapter", dirs_exist_ok=True)
+    run.finish(
+        "rounds",
+        questions=len(made.questions),
+        rationales=len(made.lessons),
+        failures=len(made.failures),
+        entries=len({e.entry for e in made.extractions if e.kept}),
+    )
+    run.finish("adapter", accuracies=accuracies, **run.done(f"round{best}") or {})
+
+
+def _unused(recipe: Recipe, questions: Sequence[Question]) -> list[Question]:
+    """Training questions that are not trained on; of a generated benchmark as many as are."""
+    data = recipe.data
+    wider = ["data.limit=null"]
+    generated = benchmarks.definition(data.benchmark).generated
+    if generated is not None:
+        wider.append(f"data.per_family={2 * (data.per_family or generated['train'])}")
+        if data.per_fact is not None:
+            wider.append(f"data.per_fact={2 * data.per_fact}")
+    found, _ = training_questions(recipes.changed(recipe, *wider))
+    used = {_bare(question.text) for question in questions}
+    return [question for question in found if _bare(question.text) not in used]
+
+
+def _confidences(recipe: Recipe, adapter: Path, questions: Sequence[Question]) -> list[float]:
+    lm = student.load_student(recipe, adapter)
+    return gate.confidences(lm, student.prompt(recipe), questions)
 
 
 def _shown(

@@ -131,7 +131,9 @@ def _trainings(recipe: Recipe, run: Path) -> list[Path]:
     """The reports of the trainings that made the student, one after the other."""
     names = ["stage1"] if recipe.train.init == "stage1" else []
     phases = sorted(path.parent.name for path in run.glob(f"phase*/{train.REPORT}"))
-    return [run / name / train.REPORT for name in (*names, *phases, "adapter")]
+    rounds = sorted(path.parent.name for path in run.glob(f"round*/{train.REPORT}"))
+    # The adapter is a copy of the best round.
+    return [run / name / train.REPORT for name in (*names, *phases, *(rounds or ["adapter"]))]
 
 
 def rows(made: Sequence[Evaluation], rule: Rule = "lenient") -> list[Row]:

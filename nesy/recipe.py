@@ -162,6 +162,20 @@ class Contrast(Section):
     weight: float = Field(gt=0, le=1)
 
 
+class Rounds(Section):
+    """Further trainings on new questions, of the kind that the student fails (PGKD).
+
+    There are ``count`` at most, each with ``questions`` new ones; ``validation`` questions tell
+    which tasks fail and which round is the best. After ``patience`` rounds without a higher
+    accuracy no more follow.
+    """
+
+    count: int = Field(2, ge=1)
+    questions: int = Field(300, ge=1)
+    validation: int = Field(200, ge=1)
+    patience: int = Field(1, ge=1)
+
+
 class WhiteBox(Section):
     """The student also follows the next-token probabilities of a teacher with local weights.
 
@@ -213,6 +227,7 @@ class Recipe(Settings):
     ``contrast`` adds the first student's wrong answers, to be unlearned. With ``admission`` a new
     entry must help with a failure that it was not made from to enter the knowledge base.
     ``whitebox`` has the student follow the teacher's probabilities in the last training.
+    ``rounds`` splits the last training: what the student fails on steers what it is taught next.
     """
 
     data: Data
@@ -228,6 +243,7 @@ class Recipe(Settings):
     contrast: Contrast | None = None
     admission: bool | None = None
     whitebox: WhiteBox | None = None
+    rounds: Rounds | None = None
 
     @field_validator("views", mode="before")
     @classmethod
@@ -274,6 +290,8 @@ class Recipe(Settings):
             raise ValueError("contrast needs a view with knowledge: without one, none is mined")
         if self.admission and not self.symbolic:
             raise ValueError("admission needs a view with knowledge: without one, there is none")
+        if self.rounds is not None and self.shrink is not None:
+            raise ValueError("rounds and shrink both split the last training; leave one out")
         kind = self.teacher.model.partition(":")[0]
         if self.whitebox is not None and kind in ("solver", "openai", "scripted", "transcripts"):
             raise ValueError(

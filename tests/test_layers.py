@@ -34,7 +34,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         *("kb.lock", "kb.convert", "spend", "completions", "everyday", "latex", "ranks"),
     ),
     (
-        *("answer", "views", "train", "benchmarks", "models", "stored"),
+        *("answer", "views", "train", "benchmarks", "models", "stored", "rounds"),
         *("contamination", "kb.checks", "kb.index", "kb.encoder", "kb.extract", "kb.search"),
         *("kb.gate", "kb.rerank", "kb.documents"),
     ),

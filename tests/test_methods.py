@@ -28,7 +28,8 @@ from nesy.types import Attempt, Completion, Example, Hit, Messages, Question, Sa
 
 EVERY = [name for name in resources.names("recipes") if recipes.load(name).name is not None]
 METHODS = [name for name in EVERY if recipes.load(name).teacher.model == "solver"]
-TOGETHER = [name for name in METHODS if recipes.load(name).admission is None]
+OWN = ["nesycd-admission", "nesycd-rounds"]  # they make entries of their own
+TOGETHER = [name for name in METHODS if name not in OWN]
 ENTRY = SimpleNamespace(lesson="Convert first.", facts=("A baker's dozen is 13 items.",))
 QUESTION = Question("q/1", "b", "t", "train", "Two baker's dozens?", "26", "number")
 LESSON = views.Lesson("q/1", QUESTION.text, "2 * 13 = 26.", "26", (ENTRY,), (ENTRY,))
@@ -67,7 +68,8 @@ def test_methods_differ_in_the_method_only() -> None:
     base = distill.common(recipes.load("embedded"))
     for name in METHODS:
         made = recipes.load(name)
-        assert distill.common(made) == {**base, "admission": made.admission or False}, name
+        own = {"admission": made.admission or False, "rounds": made.model_dump()["rounds"]}
+        assert distill.common(made) == {**base, **own}, name
         assert made.budget == 2, name
         assert made.description, name
 
@@ -391,8 +393,8 @@ def script() -> Any:
 
 def test_the_script_puts_methods_with_entries_of_their_own_apart(script: Any) -> None:
     asked = SimpleNamespace(base="embedded", set=["data.limit=9"])
-    names = ["std-cot", "nesycd-admission", "kard", "nesycd"]
-    groups = {"": ["std-cot", "kard", "nesycd"], "-nesycd-admission": ["nesycd-admission"]}
+    names = ["std-cot", *OWN, "kard", "nesycd"]
+    groups = {"": ["std-cot", "kard", "nesycd"], **{f"-{name}": [name] for name in OWN}}
     assert script.together(asked, names) == groups
     assert set(script.METHODS.split(",")) == set(METHODS)
 

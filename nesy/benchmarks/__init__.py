@@ -127,7 +127,7 @@ def read(
         raise BenchmarkError(f"{loaded.partial}; get the full copy, or leave --strict-data out")
     if not loaded.questions:
         raise BenchmarkError(f"{name}: no questions in split {split} ({loaded.source})")
-    kept = loaded.questions if limit is None else _sample(loaded.questions, limit, seed)
+    kept = loaded.questions if limit is None else sample(loaded.questions, limit, seed)
     return Loaded(known, kept, loaded.source, loaded.found, loaded.expected)
 
 
@@ -265,8 +265,8 @@ def _test_size(share: float, count: int) -> int:
     return math.ceil(round(share * count, 9))
 
 
-def _sample(questions: list[Question], limit: int, seed: int) -> list[Question]:
-    """Take ``limit`` questions, the same number of each task as far as they go."""
+def sample(questions: list[Question], limit: int, seed: int) -> list[Question]:
+    """Take ``limit`` questions, the same number of each task as far as they go, by their hash."""
     by_task: dict[str, list[tuple[str, int]]] = {}
     for index, question in enumerate(questions):
         digest = hashlib.sha256(f"{seed}/{question.id}".encode()).hexdigest()

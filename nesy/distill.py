@@ -127,6 +127,7 @@ def distill(
         adapter = folder / "adapter"
         if run.done("adapter") is None or not (adapter / train.REPORT).is_file():
             before = stage1 if recipe.train.init == "stage1" else None
+            lessons = _denoised(recipe, lessons, rationales, progress)
             if recipe.rounds is not None:
                 made = _Made(questions, lessons, failures, extractions)
                 _in_rounds(recipe, run, teacher, kb, made, general, stage1, recipe.rounds, progress)
@@ -360,6 +361,24 @@ def _lessons(questions: Sequence[Question], rationales: Sequence[Rationale]) -> 
         for r in kept.values()
         for q in (by_id[r.question],)
     ]
+
+
+def _denoised(
+    recipe: Recipe,
+    lessons: list[views.Lesson],
+    rationales: Sequence[Rationale],
+    progress: Progress,
+) -> list[views.Lesson]:
+    """Leave out what the teacher's own samples contradict, if the recipe says so."""
+    if recipe.contrast is None or recipe.contrast.agreement is None:
+        return lessons
+    kept = views.agreed(lessons, rationales, recipe.contrast.agreement)
+    progress.say(f"self-consistency: {len(kept):,} of {len(lessons):,} rationales are learned")
+    if not kept:
+        raise TrainingError(
+            f"contrast.agreement={recipe.contrast.agreement:g} leaves no rationale; lower it"
+        )
+    return kept
 
 
 def _general(lessons: Sequence[views.Lesson]) -> list[Example]:
@@ -839,7 +858,8 @@ def _in_rounds(
         for question in tried:
             del left[question.id]
         stage = f"rationales-{name}"
-        lessons = _lessons(new, _rationales(recipe, run, teacher, new, progress, stage))
+        written = _rationales(recipe, run, teacher, new, progress, stage)
+        lessons = _denoised(recipe, _lessons(new, written), written, progress)
         # As many of what was learned before keep it from being forgotten.
         old = Random(number).sample(made.lessons, min(len(lessons), len(made.lessons)))
         made = _Made(

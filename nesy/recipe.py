@@ -157,9 +157,12 @@ class Contrast(Section):
 
     ``weight`` is that of a token beside one that is learned; a wrong rationale has the part of
     it that its words share with the right one, so that a near miss counts more than noise.
+    ``agreement`` is the share of a question's samples that must have the right answer for one of
+    their rationales to be learned (self-consistency).
     """
 
     weight: float = Field(gt=0, le=1)
+    agreement: float | None = Field(None, gt=0, le=1)
 
 
 class Rounds(Section):
@@ -288,6 +291,10 @@ class Recipe(Settings):
     def _has_what_it_needs(self) -> Recipe:
         if self.contrast is not None and not self.symbolic:
             raise ValueError("contrast needs a view with knowledge: without one, none is mined")
+        if self.contrast is not None and self.contrast.agreement and self.teacher.samples == 1:
+            raise ValueError(
+                "contrast.agreement needs teacher.samples: one sample agrees with itself"
+            )
         if self.admission and not self.symbolic:
             raise ValueError("admission needs a view with knowledge: without one, there is none")
         if self.rounds is not None and self.shrink is not None:

@@ -15,7 +15,7 @@ from typing import Any
 from nesy import prompts
 from nesy.prompts import Prompt
 from nesy.recipe import View
-from nesy.types import Example, Messages
+from nesy.types import Example, Messages, Rationale
 
 _HASHED = 1 << 64
 
@@ -116,6 +116,21 @@ def contrasts(
                 target = f" {written.strip()}"
                 made.append(replace(example, target=target, weight=-weight * near, view="contrast"))
     return made
+
+
+def agreed(
+    lessons: Sequence[Lesson], rationales: Iterable[Rationale], share: float
+) -> list[Lesson]:
+    """Return the lessons of questions for which the teacher's samples agree (self-consistency).
+
+    A rationale that was kept has the right answer. Where less than ``share`` of all samples of
+    its question have it too, it may be right by chance, and is left out.
+    """
+    asked, right = Counter[str](), Counter[str]()
+    for one in rationales:
+        asked[one.question] += 1
+        right[one.question] += one.kept or one.reason == "no steps"
+    return [one for one in lessons if right[one.question] >= share * asked[one.question]]
 
 
 def _overlap(first: str, second: str) -> float:

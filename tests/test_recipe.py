@@ -173,6 +173,14 @@ def test_an_override_turns_a_section_on() -> None:
         assert made.contrast == recipes.Contrast(weight=0.3)
 
 
+def test_agreement_needs_samples() -> None:
+    sets = ["contrast.agreement=0.5"]
+    with pytest.raises(RecipeError, match=r"contrast\.agreement needs teacher\.samples"):
+        recipes.load("nesycd-contrastive", sets)
+    made = recipes.load("nesycd-contrastive", [*sets, "teacher.samples=3"])
+    assert made.contrast == recipes.Contrast(weight=0.2, agreement=0.5)
+
+
 def test_sha_changes_with_a_value_and_not_with_its_spelling(here: Path) -> None:
     base = recipes.load(write(here, SMALL))
     spelled = recipes.load(write(here, SMALL + "train: {rank: 32}\n", "other"))

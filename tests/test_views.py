@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from nesy import views
 from nesy.errors import PromptError
 from nesy.prompts import load
 from nesy.recipe import NESYCD, View
-from nesy.types import Message
+from nesy.types import Message, Rationale
 
 ENTRY = {"lesson": "Convert first.", "facts": ["A baker's dozen is 13 items."]}
 OTHER = {"lesson": "Count twice.", "facts": ["A score is 20 items."]}
@@ -107,3 +109,21 @@ def test_a_wrong_rationale_is_weighed_by_how_near_it_is() -> None:
     assert (made.messages, made.view, made.question) == (right.messages, "contrast", "q/1")
     assert made.target == wrong["q/1"]
     assert made.weight == pytest.approx(-0.5 * 7 / 11)  # all words but 12, 24. and 13, 26.
+
+
+def test_a_rationale_that_the_other_samples_contradict_is_left_out() -> None:
+    def sample(question: str, number: int, reason: str) -> Rationale:
+        return Rationale(question, number, "steps", "24", reason == "kept", reason)
+
+    written = [
+        *(sample("q/1", n, reason) for n, reason in enumerate(["kept", "no steps", "kept"])),
+        *(
+            sample("q/2", n, reason)
+            for n, reason in enumerate(["wrong answer", "kept", "truncated"])
+        ),
+    ]
+    again = replace(WITH, rationale="13 + 13 = 26.")
+    lessons = [WITH, BARE, again]
+    assert views.agreed(lessons, written, 0.5) == [WITH, again]
+    assert views.agreed(lessons, written, 1 / 3) == lessons
+    assert views.agreed([WITH, again], written, 1.0) == [WITH, again]

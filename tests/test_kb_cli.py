@@ -98,6 +98,7 @@ def test_list_and_show() -> None:
     assert "kb/units.yaml:5" in run("show", "units.firkin").stdout
     assert "did you mean units.firkin" in run("show", "units.firkn", code=2).stderr
     assert "did you mean units" in run("list", "--pack", "unit", code=2).stderr
+    assert "did you mean retired" in run("list", "--status", "retird", code=2).stderr
 
 
 def test_search_and_explain_with_bm25() -> None:
@@ -121,6 +122,9 @@ def test_check_passes_and_fails_with_exit_1(project: Path) -> None:
     assert "kb/units.yaml:13:5: entry units.dozen: unknown key lessn (did you mean lesson?)" in (
         result.stdout
     )
+    problem = from_json("check", code=1)["problems"][0]
+    assert problem["where"] == "kb/units.yaml:13:5"
+    assert problem["message"] == "entry units.dozen: unknown key lessn (did you mean lesson?)"
     run("list", code=2)
 
 
@@ -189,14 +193,19 @@ def test_add_makes_a_pack_and_refuses_what_is_wrong() -> None:
     assert "is false" in run(*wrong, code=2).stderr
     assert "a lesson or at least one fact" in run("add", "mine", "--when", "x", code=2).stderr
     assert len(store.load(Path("kb")).entries) == 2
+    told = {"path": "kb/mine.yaml", "entry": "mine.x"}
+    assert from_json("add", "mine", "--when", "x", "--fact", "y") == told
     assert from_json("log")[0]["entries"] == {"added": ["mine.horses-are-measured-in-hands"]}
 
 
 def test_edit_by_option_changes_one_field() -> None:
-    run("edit", "units.firkin", "--set", "facts=[A firkin of beer is 10 gallons.]")
+    done = from_json("edit", "units.firkin", "--set", "facts=[A firkin of beer is 10 gallons.]")
+    assert done == {"path": "kb/units.yaml", "entry": "units.firkin", "changed": True}
     assert text() == PACK.replace("9 imperial gallons", "10 gallons")
     assert "did you mean facts" in run("edit", "units.firkin", "--set", "fact=x", code=2).stderr
     run("edit", "units.firkin", "--set", "facts=x", code=2)
+    refused = run("edit", "units.firkin", "--set", "status=reviewd", code=2).stderr
+    assert "status must be draft, reviewed or retired, not reviewd (did you mean" in refused
     assert "is false" in run("edit", "units.firkin", "--set", "check=2 * 9 == 19", code=2).stderr
     assert text() == PACK.replace("9 imperial gallons", "10 gallons")
 
@@ -213,6 +222,7 @@ def test_editor(monkeypatch: pytest.MonkeyPatch) -> None:
     run("edit", "units.firkin")
     assert text() == PACK.replace("imperial", "English")
     assert "nothing changed" in run("edit", "units.firkin").stderr
+    assert from_json("edit", "units.firkin")["changed"] is False
     monkeypatch.setenv("EDITOR", "sed -i s/facts:/fcats:/")
     refused = run("edit", "units.firkin", code=2).stderr
     assert "did you mean facts" in refused
@@ -222,7 +232,8 @@ def test_editor(monkeypatch: pytest.MonkeyPatch) -> None:
     kept.unlink()
     monkeypatch.setenv("EDITOR", "sed -i 's/What is true/A hand is 4 inches/'")
     run("add", "horses")
-    assert store.load(Path("kb")).entries["horses.new"].facts == ("A hand is 4 inches.",)
+    added = store.load(Path("kb")).entries["horses.what-it-applies-to"]
+    assert added.facts == ("A hand is 4 inches.",)
     for broken in ("s/9 imperial/10 imperial/;s/== 18/== 20/", "s/== 18/== 19/"):
         before = text()
         monkeypatch.setenv("EDITOR", f"sed -i '{broken}'")
@@ -238,6 +249,8 @@ def test_editor(monkeypatch: pytest.MonkeyPatch) -> None:
     kept.unlink()
     monkeypatch.setenv("EDITOR", "no-such-editor")
     assert "set EDITOR" in run("edit", "units.firkin", code=2).stderr
+    monkeypatch.setenv("EDITOR", "false")
+    assert "editor false: it ended with 1" in run("edit", "units.firkin", code=2).stderr
 
 
 def test_diff_log_and_merge_after_two_extractions() -> None:
@@ -336,7 +349,7 @@ def test_import_gives_the_same_drafts_from_each_format(name: str) -> None:
     [
         ("a.md", "- fact\n", "a.md:1: text before the first heading"),
         ("a.csv", "when,fact\n", "a.csv:1: unknown column fact (did you mean facts?)"),
-        ("a.csv", "when,facts\n,x\n", "a.csv:2: when: Field required"),
+        ("a.csv", "when,facts\n,x\n", "a.csv:2: when is missing"),
         ("a.jsonl", '{"when": "x"}\n{\n', "a.jsonl:2:2: not JSON"),
         ("a.jsonl", '{"when": "x", "facts": [1]}\n[]\n', "a.jsonl:2: a line holds"),
         ("a.txt", "x", "a.txt: can't import .txt; use .md, .csv, .jsonl"),

@@ -16,7 +16,7 @@ from nesy.cli_kb.measure import impact_document, measured_impact, print_impact
 from nesy.cli_kb.output import AsJson, Folder, choice, document, emit, flat
 from nesy.errors import EntryError, InputError
 from nesy.kb import lock, merge, store
-from nesy.kb.entry import Key
+from nesy.kb.entry import Key, Status
 from nesy.kb.store import KnowledgeBase
 
 _LINK_SECONDS = 10.0
@@ -34,6 +34,8 @@ def list_(
     knowledge = store.load_known(folder)
     if pack is not None and pack not in knowledge.packs:
         raise InputError(f"no pack {pack}{resources.near(pack, knowledge.packs)}")
+    if status is not None:
+        choice(status, get_args(Status), "--status")
     chosen = [
         entry
         for id_, entry in sorted(knowledge.all.items())
@@ -162,7 +164,7 @@ def check(
     except EntryError as error:
         lines = str(error).splitlines()
         if as_json:
-            emit({"ok": False, "problems": [{"severity": "error", "message": m} for m in lines]})
+            emit({"ok": False, "problems": [_format_problem(m) for m in lines]})
         else:
             typer.echo("\n".join(lines))
         raise typer.Exit(1) from error
@@ -194,6 +196,14 @@ def check(
         typer.echo(f"{count}: {len(problems) or 'no'} problems", err=True)
     if failed:
         raise typer.Exit(1)
+
+
+def _format_problem(line: str) -> dict[str, str | None]:
+    where, _, message = line.partition(": ")
+    return {
+        **{"entry": None, "check": "format", "severity": "error"},
+        **{"message": message, "where": where},
+    }
 
 
 def diff(

@@ -103,7 +103,10 @@ def open_recorded(path: Path) -> Recorded:
     begun = run.read_json("conditions") or {}
     cell = next((c for c in _CELLS if evaluate.records(c) in begun), None)
     if cell is None:
-        raise InputError(f"{where}: no cell was shown knowledge; evaluate without --no-kb")
+        raise InputError(
+            f"{where}: no cell was shown knowledge; evaluate without "
+            "--no-kb, or a --model with --kb"
+        )
     if settings.get("num_fewshot"):
         raise InputError(f"{where}: examples were shown; evaluate without --num-fewshot")
     conditions = begun[evaluate.records(cell)]

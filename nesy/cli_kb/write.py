@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -21,7 +22,7 @@ from nesy.cli_kb.output import AsJson, Folder, choice, emit, flat
 from nesy.errors import EntryError, InputError
 from nesy.kb import store
 from nesy.kb.entry import Entry
-from nesy.kb.pack import check_text
+from nesy.kb.pack import check_text, wrong_fields
 from nesy.kb.splice import ORDER, change, new_pack
 from nesy.kb.store import KnowledgeBase
 
@@ -45,6 +46,7 @@ def add(
     status: Annotated[str, typer.Option(help="draft or reviewed.")] = "draft",
     license_: Annotated[str, typer.Option("--license", help="Of a new pack.")] = "CC0-1.0",
     folder: Folder = store.OWN,
+    as_json: AsJson = False,
 ) -> None:
     """Add an entry; without --when it is written in $EDITOR. Nothing invalid is saved."""
     from nesy.kb.convert import new_id
@@ -73,6 +75,8 @@ def add(
     if pack in known.packs:
         _adopt(folder, known, pack)
     path = store.add(folder, pack, entry, license_)
+    if as_json:
+        return emit({"path": resources.shown(path), "entry": entry.id})
     typer.echo(f"{resources.shown(path)}: {entry.id}")
 
 
@@ -83,6 +87,7 @@ def edit(
         typer.Option("--set", metavar="FIELD=VALUE", help="Instead of $EDITOR; VALUE is YAML."),
     ] = None,
     folder: Folder = store.OWN,
+    as_json: AsJson = False,
 ) -> None:
     """Open the entry's pack in $EDITOR, or set fields; nothing invalid is saved.
 
@@ -91,6 +96,7 @@ def edit(
     knowledge = store.load_known(folder)
     knowledge.get(id_)
     name = knowledge.pack[id_]
+    path = resources.shown(folder / f"{name}.yaml")
     if set_:
         fields = dict(_assignment(item) for item in set_)
         _true([_entry({**knowledge.get(id_).plain(), **fields})])
@@ -103,7 +109,7 @@ def edit(
         after = _edited(before, knowledge.files[name], line)
         if after == before:
             typer.echo("nothing changed", err=True)
-            return
+            return emit({"path": path, "entry": id_, "changed": False}) if as_json else None
         try:
             read = check_text(after, knowledge.files[name])
             if read.pack is None:
@@ -113,7 +119,9 @@ def edit(
             store.replace(folder, name, before, after)
         except EntryError as error:
             raise _kept(after, name, str(error)) from error
-    typer.echo(f"{resources.shown(folder / f'{name}.yaml')}: {id_}")
+    if as_json:
+        return emit({"path": path, "entry": id_, "changed": True})
+    typer.echo(f"{path}: {id_}")
 
 
 def dedup(
@@ -135,6 +143,8 @@ def dedup(
         store.edit(folder, {id_: {"status": "retired"} for id_ in sorted(later)}, "retired")
     if as_json:
         return emit([{"first": a, "second": b, "similarity": s} for a, b, s in pairs])
+    if not pairs:
+        typer.echo("no entries that say nearly the same", err=True)
     for first, second, score in pairs:
         typer.echo(f"{score:.2f}  {first}  {second}{'  retired' if retire else ''}")
 
@@ -259,17 +269,9 @@ def _entry(fields: Mapping[str, Any]) -> Entry:
             raise EntryError(f"unknown field {name}{resources.near(name, ORDER)}")
     try:
         return Entry.model_validate(set_)
-    except ValueError as error:
-        raise EntryError(_plainly(str(set_.get("id", "")), error)) from error
-
-
-def _plainly(id_: str, error: Any) -> str:
-    lines = []
-    for found in error.errors(include_url=False):
-        name = ".".join(str(step) for step in found["loc"])
-        what = str(found.get("ctx", {}).get("error", found["msg"]))
-        lines.append(f"entry {id_}: {name}: {what}" if name else f"entry {id_}: {what}")
-    return "\n".join(lines)
+    except ValidationError as error:
+        lines = [f"entry {set_['id']}: {what}" for what in wrong_fields(error)]
+        raise EntryError("\n".join(lines)) from error
 
 
 def _true(entries: Sequence[Entry]) -> None:
@@ -309,7 +311,8 @@ def _adopt(folder: Path, knowledge: KnowledgeBase, name: str) -> None:
 
 def _written(pack: str) -> tuple[str, dict[str, Any]]:
     """Let a person write one entry in $EDITOR; return the text as well."""
-    draft = {"id": f"{pack}.new", "when": "what it applies to", "facts": ["What is true."]}
+    unnamed = f"{pack}.new"
+    draft = {"id": unnamed, "when": "what it applies to", "facts": ["What is true."]}
     start = change(new_pack(pack, "CC0-1.0"), Path(f"{pack}.yaml"), {}, [draft])
     text = _edited(start, Path(f"{pack}.yaml"), start.count("\n"))
     if text == start:
@@ -319,7 +322,8 @@ def _written(pack: str) -> tuple[str, dict[str, Any]]:
         raise _kept(text, pack, "\n".join(read.problems))
     if len(read.pack.entries) != 1:
         raise _kept(text, pack, "write one entry")
-    return text, read.pack.entries[0].plain()
+    fields = read.pack.entries[0].plain()
+    return text, {name: value for name, value in fields.items() if value != unnamed}
 
 
 def _edited(text: str, path: Path, line: int) -> str:
@@ -332,8 +336,12 @@ def _edited(text: str, path: Path, line: int) -> str:
             place = [f"+{line}"] if Path(command[0]).name in _TAKES_LINE else []
             try:
                 subprocess.run([*command, *place, str(copy)], check=True)  # noqa: S603
-            except (OSError, subprocess.CalledProcessError) as error:
-                raise InputError(f"editor {shlex.join(command)}: {error}; set EDITOR") from error
+            except OSError as error:
+                what = f"{error.strerror}; set EDITOR to one that is there"
+                raise InputError(f"editor {shlex.join(command)}: {what}") from error
+            except subprocess.CalledProcessError as error:
+                what = f"it ended with {error.returncode}, so nothing was saved"
+                raise InputError(f"editor {shlex.join(command)}: {what}") from error
             after = resources.read_text(copy)
             problems = check_text(after, path).problems
             if not problems or not sys.stdin.isatty():

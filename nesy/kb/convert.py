@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from nesy import resources
 from nesy.errors import InputError
 from nesy.kb.entry import Entry
+from nesy.kb.pack import wrong_fields
 
 _FIELDS = ("id", "when", "lesson", "facts", "example", "check", "scope", "source")
 _SLUG_WORDS = 8
@@ -39,7 +40,8 @@ def read_entries(path: Path, pack: str) -> list[Entry]:
     if reader is None:
         known = ", ".join(readers)
         raise InputError(
-            f"{resources.shown(path)}: can't import {path.suffix or 'it'}; use {known}"
+            f"{resources.shown(path)}: can't import {path.suffix or 'it'}; use {known}, "
+            "or --teacher for any other document of text"
         )
     problems: list[str] = []
     entries: dict[str, Entry] = {}
@@ -50,9 +52,7 @@ def read_entries(path: Path, pack: str) -> list[Entry]:
         try:
             entry = Entry.model_validate({**given, "id": id_, "source": source, "status": "draft"})
         except ValidationError as error:
-            for found in error.errors(include_url=False):
-                name = ".".join(str(step) for step in found["loc"]) or "entry"
-                problems.append(f"{resources.shown(path)}:{line}: {name}: {found['msg']}")
+            problems += [f"{resources.shown(path)}:{line}: {w}" for w in wrong_fields(error)]
             continue
         if entry.id in entries:
             problems.append(f"{resources.shown(path)}:{line}: id {entry.id} is used already")

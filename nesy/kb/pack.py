@@ -234,41 +234,56 @@ def _named(value: Any, steps: Steps, what: str) -> str:
 
 def _explained(document: Document, value: Any, found: Any) -> tuple[Place, str]:
     """Turn a validation error into a place and a sentence that says what to write."""
-    steps: Steps = tuple(
+    steps = _steps(found)
+    what = _named(value, steps, _sentence(found, steps))
+    if found["type"] == "extra_forbidden":
+        return document.keys.get(steps, document.place(steps)), what
+    return document.place(steps), what
+
+
+def wrong_fields(error: ValidationError) -> list[str]:
+    """Say what is wrong with an entry that stands in no pack yet, a sentence a problem."""
+    return [
+        _sentence(found, ("entries", 0, *_steps(found)))
+        for found in error.errors(include_url=False)
+    ]
+
+
+def _steps(found: Any) -> Steps:
+    return tuple(
         step
         for step in found["loc"]
         if isinstance(step, int) or not step.startswith(("tuple[", "str", "int"))
     )
+
+
+def _sentence(found: Any, steps: Steps) -> str:
     kind, given = found["type"], found["input"]
     name = _name(steps)
     if kind == "extra_forbidden":
         owner = "scope" if "scope" in steps else "entry" if len(steps) > 2 else "pack"
         known = _MODELS[owner].model_fields
         what = f"unknown key {steps[-1]}{resources.near(str(steps[-1]), known)}"
-        if "did you mean" not in what:
-            what += f"; {owner} has {', '.join(known)}"
-        return document.keys.get(steps, document.place(steps)), _named(value, steps, what)
+        return what if "did you mean" in what else f"{what}; {owner} has {', '.join(known)}"
     if kind == "missing":
-        return document.place(steps), _named(value, steps, f"{steps[-1]} is missing")
+        return f"{steps[-1]} is missing"
     if kind == "value_error":
-        what = str(found["ctx"]["error"])
-    elif kind.startswith("string_type") or kind == "int_type":
-        what = f"{name} must be text, not {_shape(given)}{_quote_hint(given)}"
-    elif kind == "tuple_type":
-        what = f"{name} must be a list (lines that start with '- '), not {_shape(given)}"
-    elif kind in ("mapping_type", "model_type", "dict_type", "model_attributes_type"):
-        what = f"{name} must be a mapping (key: value), not {_shape(given)}"
-    elif kind == "literal_error":
+        return str(found["ctx"]["error"])
+    if kind.startswith("string_type") or kind == "int_type":
+        return f"{name} must be text, not {_shape(given)}{_quote_hint(given)}"
+    if kind == "tuple_type":
+        return f"{name} must be a list (lines that start with '- '), not {_shape(given)}"
+    if kind in ("mapping_type", "model_type", "dict_type", "model_attributes_type"):
+        return f"{name} must be a mapping (key: value), not {_shape(given)}"
+    if kind == "literal_error":
         expected = found["ctx"]["expected"].replace("'", "")
         hint = resources.near(str(given), expected.replace(" or ", ", ").split(", "))
-        what = f"{name} must be {expected}, not {given}{hint}"
-    elif kind == "string_too_short":
-        what = f"{name} is empty"
-    elif kind == "string_pattern_mismatch":
-        what = f"{name} must be lower-case letters and digits joined by . _ / or -, not {given}"
-    else:
-        what = f"{name}: {found['msg']}"
-    return document.place(steps), _named(value, steps, what)
+        return f"{name} must be {expected}, not {given}{hint}"
+    if kind == "string_too_short":
+        return f"{name} is empty"
+    if kind == "string_pattern_mismatch":
+        return f"{name} must be lower-case letters and digits joined by . _ / or -, not {given}"
+    return f"{name}: {found['msg']}"
 
 
 def _name(steps: Steps) -> str:

@@ -2,7 +2,8 @@
 
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from nesy.errors import InputError
 from nesy.kb import bm25
 from nesy.kb.bm25 import words_of
+from nesy.kb.encoder import CachedEncoder
 from nesy.kb.entry import Entry
 from nesy.kb.index import Index
 
@@ -103,7 +105,8 @@ def test_dense_agrees_with_brute_force() -> None:
     entries = [entry(f"e{i}", f"word{i} word{i + 1}", f"word{i % 7}") for i in range(300)]
     queries = [f"word{i} word{i % 5}" for i in range(20)]
     index = Index(entries, Bag(), mode="dense", k=1, min_score=None)
-    vectors = Bag().encode([found.key("all") for found in index.entries])
+    texts = [[one.when for one in index.entries], [one.key("all") for one in index.entries]]
+    vectors = np.mean([Bag().encode(some) for some in texts], axis=0)
     best = (Bag().encode(queries) @ vectors.T).round(6).max(axis=1)
     got = [hits[0].dense for hits in index.search(queries)]
     assert got == pytest.approx(best.tolist(), abs=2e-6)
@@ -164,10 +167,54 @@ def test_an_updated_index_equals_a_new_one_and_costs_the_changed_entries() -> No
         changed = [e for n, e in held.items() if old.get(n) != e.key("all")]
         counting.texts = 0
         index = index.updated(held.values())
-        assert counting.texts == len(changed)
+        assert counting.texts == 2 * len(changed)  # `when` and the whole
         queries = [" ".join(rng.choices(words, k=4)) for _ in range(5)]
         fresh = Index(held.values(), Bag(), k=5, min_score=None)
         assert index.search(queries) == fresh.search(queries)
+
+
+def test_an_edited_fact_costs_one_embedding(tmp_path: Path) -> None:
+    counting = Counting()
+    index = Index(ENTRIES, CachedEncoder(counting, tmp_path / "e.sqlite"))
+    counting.texts = 0
+    edited = entry("hand", "the height of a horse", "A hand is 5 inches.")
+    index.updated([*ENTRIES[:2], edited])
+    assert counting.texts == 1
+
+
+def test_what_an_entry_applies_to_counts_twice() -> None:
+    held = [entry("when", "acre", "Tin is tin."), entry("fact", "tin", "An acre is tin.")]
+    found = Index(held, Bag(), k=2, min_score=None).search(["acre"])[0]
+    assert [one.hit.entry for one in found] == ["when", "fact"]
+    assert found[0].bm25 > found[1].bm25
+    assert found[0].dense > found[1].dense
+
+
+class Inclined(Bag):
+    """An encoder for which a text is as near to the question as a table says."""
+
+    near: Mapping[str, float] = {}
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        cosines = np.array([self.near.get(text[:1], 1.0) for text in texts], np.float32)
+        return np.stack([cosines, np.sqrt(1 - cosines**2)], axis=1)
+
+
+@pytest.mark.parametrize(("cosine", "first"), [(0.501, "a"), (0.9, "b")])
+def test_entries_in_opposite_order_tie_and_the_larger_lead_decides(
+    cosine: float, first: str
+) -> None:
+    encoder = Inclined()
+    encoder.near = {"a": 0.5, "b": cosine}
+    held = [entry("a", "a: firkin, beer", "a"), entry("b", "b: beer", "b")]
+    found = Index(held, encoder, k=2, min_score=None).search(["firkin of beer"])[0]
+    assert found[0].hit.score == found[1].hit.score
+    assert found[0].hit.entry == first
+
+
+def test_a_word_that_a_question_repeats_counts_once() -> None:
+    index = Index(ENTRIES, None, mode="bm25", k=3)
+    assert index.search(["beer beer beer horse"]) == index.search(["beer horse"])
 
 
 def test_an_entry_left_out_makes_room_for_the_next() -> None:

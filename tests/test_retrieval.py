@@ -106,9 +106,9 @@ def test_default_finds_the_entries_of_the_general_packs(shipped: dict[str, Entry
         mode: BENCH.measure(Index(entries, encoder, mode=mode, min_score=None), PAIRS)
         for mode in ("hybrid", "dense", "bm25")
     }
-    assert made["hybrid"].first >= 0.72
-    assert made["hybrid"].third >= 0.87
-    assert made["hybrid"].mrr >= 0.80
+    assert made["hybrid"].first >= 0.76
+    assert made["hybrid"].third >= 0.91
+    assert made["hybrid"].mrr >= 0.84
     for other in ("dense", "bm25"):
         assert made["hybrid"].mrr > made[other].mrr
 

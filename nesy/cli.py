@@ -154,9 +154,11 @@ def distill(
         for line in cli_distill.remarks(resolved, stages):
             print_line(line)
         return
-    from nesy import ranks, train
+    from nesy import ranks, train, zero
     from nesy.progress import Progress
 
+    # What can't train is refused before a teacher is paid.
+    zero.stage()
     with ranks.joined() as first:
         if not first:
             train.follow()

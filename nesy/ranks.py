@@ -3,7 +3,7 @@
 ``torchrun`` and ``accelerate launch`` start the same command once for each device. Teacher,
 records and knowledge base are the first process's alone; the others wait in ``train.follow``
 until it trains. Gradients are summed over all, or, where ``accelerate``'s configuration says
-FSDP, the weights are sharded too (``fully_shard``).
+FSDP, the weights are sharded too (``fully_shard``); DeepSpeed is in ``nesy.zero``.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-
-from nesy.errors import TrainingError
 
 if TYPE_CHECKING:
     import torch
@@ -35,19 +33,10 @@ def rank() -> int:
 
 @contextmanager
 def joined() -> Iterator[bool]:
-    """Join the processes that a launcher started; gives whether this is the first of them.
-
-    Raises:
-        TrainingError: the launcher's configuration is one that can't be followed.
-    """
+    """Join the processes that a launcher started; gives whether this is the first of them."""
     if count() == 1:
         yield True
         return
-    if _wanted("ACCELERATE_USE_DEEPSPEED"):
-        raise TrainingError(
-            "accelerate's configuration asks for DeepSpeed, which nesy can't follow; choose "
-            "multi-GPU, or FSDP where the model is too large for one device"
-        )
     import torch
     from torch import distributed
 
@@ -76,7 +65,7 @@ def told(what: Any) -> Any:
 
 def sharded() -> bool:
     """Whether the weights are spread over the processes, as ``accelerate``'s FSDP says."""
-    return count() > 1 and _wanted("ACCELERATE_USE_FSDP")
+    return count() > 1 and wanted("FSDP")
 
 
 def shard(model: Any) -> None:
@@ -133,5 +122,6 @@ def like(tensor: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
     return distribute_tensor(tensor, mesh, parameter.placements)  # type: ignore[attr-defined]
 
 
-def _wanted(name: str) -> bool:
-    return os.environ.get(name, "").lower() in ("true", "1")
+def wanted(name: str) -> bool:
+    """Whether ``accelerate``'s configuration asks for ``FSDP`` or ``DEEPSPEED``."""
+    return os.environ.get(f"ACCELERATE_USE_{name}", "").lower() in ("true", "1")

@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nesy import divergence, pretrained, ranks, rows
+from nesy import divergence, pretrained, ranks, rows, zero
 from nesy.errors import ModelError, TrainingError
 from nesy.pretrained import Tokens
 from nesy.rows import Batching, Preflight, Rows
@@ -194,7 +194,7 @@ def train(
         seconds=round(run.seconds, 1),
         first_loss=sum(losses[:tenth]) / tenth,
         last_loss=sum(losses[-tenth:]) / tenth,
-        trainable_parameters=sum(p.numel() for p in run.trained),
+        trainable_parameters=run.size,
         dtype=str(run.dtype).removeprefix("torch."),
         best_step=None if best is None else best.step,
         accuracy=None if best is None else best.accuracy,
@@ -237,7 +237,8 @@ def _prepared(
     dtype = _compute_dtype(settings.dtype, device)
     torch.manual_seed(settings.seed)
     # Shards of one layer have one dtype, and what is trained stays float32.
-    weights = torch.float32 if device == "cpu" or ranks.sharded() else dtype
+    spread = ranks.sharded() or zero.stage() == 3
+    weights = torch.float32 if device == "cpu" or spread else dtype
     model = pretrained.load_weights(
         where, device, weights, settings.device_map, settings.quantization
     )
@@ -279,7 +280,8 @@ class _Run:
         self._teacher = _teacher(settings, device)
         self._autocast = nullcontext() if dtype == torch.float32 else torch.autocast(kind, dtype)
         # Gradients below the smallest float16 would be lost without a scale.
-        self._scaler = torch.amp.GradScaler(kind, enabled=dtype == torch.float16)
+        scaled = dtype == torch.float16 and not zero.stage()
+        self._scaler = torch.amp.GradScaler(kind, enabled=scaled)
         self._convolutions = (
             pretrained.training_convolutions() if device == "cpu" else nullcontext()
         )
@@ -292,9 +294,11 @@ class _Run:
         if ranks.sharded():
             ranks.shard(model)
         self._named = {n: p for n, p in model.named_parameters() if p.requires_grad}
-        self.trained = list(self._named.values())
+        self._trained = list(self._named.values())
+        self.size = sum(p.numel() for p in self._trained)
+        self._zero: zero.Zero | None = None
         self._optimizer = torch.optim.AdamW(
-            self.trained, lr=settings.lr, weight_decay=settings.weight_decay, fused=True
+            self._trained, lr=settings.lr, weight_decay=settings.weight_decay, fused=True
         )
         batching = Batching(
             settings.epochs,
@@ -319,6 +323,9 @@ class _Run:
     ) -> list[float]:
         """Run all steps that are not done yet; return the loss of every step."""
         losses = self._resume()
+        if zero.stage():
+            clip = self._settings.max_grad_norm
+            self._zero = zero.Zero(self._model, self._optimizer, clip, self.dtype)
         with self._convolutions:
             self._go(losses, on_progress, judge)
         return losses
@@ -402,7 +409,12 @@ class _Run:
         """The trained weights, whole; all processes call it."""
         # Under all names of a weight that is tied, as peft looks for it.
         named = self._model.named_parameters(remove_duplicate=False)
-        return {name: ranks.whole(p.detach()) for name, p in named if p.requires_grad}
+        return {name: self._whole(p) for name, p in named if p.requires_grad}
+
+    def _whole(self, parameter: torch.nn.Parameter) -> torch.Tensor:
+        if self._zero is not None:
+            return self._zero.weight(parameter)
+        return ranks.whole(parameter.detach())
 
     def save(self, tokenizer: Any) -> None:
         """Write the adapter, the best where it was judged; all processes call it."""
@@ -430,16 +442,23 @@ class _Run:
             for i in one_pass
         )
         loss = 0.0
-        for one_pass, share in self._passes(number):
+        passes = self._passes(number)
+        for place, (one_pass, share) in enumerate(passes, 1):
             with self._autocast:
                 part = self._loss(one_pass) * share / total
-            self._scaler.scale(part).backward()  # type: ignore[no-untyped-call]
+            if self._zero is not None:
+                self._zero.backward(part, last=place == len(passes))
+            else:
+                self._scaler.scale(part).backward()  # type: ignore[no-untyped-call]
             loss += float(part.detach())
         self.tokens += sum(len(data.ids[i]) for one_pass in self._steps[number] for i in one_pass)
         if ranks.count() > 1:
             loss = self._together(loss)
+        if self._zero is not None:
+            self._zero.step(self._rate(number))
+            return loss
         self._scaler.unscale_(self._optimizer)
-        torch.nn.utils.clip_grad_norm_(self.trained, self._settings.max_grad_norm)
+        torch.nn.utils.clip_grad_norm_(self._trained, self._settings.max_grad_norm)
         for group in self._optimizer.param_groups:
             group["lr"] = self._rate(number)
         self._scaler.step(self._optimizer)
@@ -458,18 +477,19 @@ class _Run:
         torch.manual_seed(hash((self._settings.seed, number, ranks.rank())))
         shares = rows.dealt(step, self._lengths, self._settings.batch_tokens, count)
         mine: list[tuple[Sequence[int], float]] = [(one, 1.0) for one in shares[ranks.rank()]]
-        if not ranks.sharded():
+        if not (ranks.sharded() or self._zero):
             return mine
-        # Shards are gathered in every pass, so all need the same number, and the mean is taken.
+        # What is spread is gathered in every pass, so all need the same number of them, and
+        # the mean of the gradients is taken.
         most = max(map(len, shares))
         idle = [(step[0][:1], 0.0)] * (most - len(mine))
         return [(one_pass, share * count) for one_pass, share in [*mine, *idle]]
 
     def _together(self, loss: float) -> float:
         """Sum gradients and loss over the processes."""
-        if ranks.sharded():
+        if ranks.sharded() or self._zero:
             return ranks.total(loss, self._device) / ranks.count()
-        ranks.add_up(self.trained)
+        ranks.add_up(self._trained)
         return ranks.total(loss, self._device)
 
     def _loss(self, chosen: Sequence[int]) -> torch.Tensor:
@@ -491,7 +511,7 @@ class _Run:
             labels[place, data.starts[i] : len(row)] = row[data.starts[i] :]
         # Pad stands on the right, where no real token of a causal model can see it, so no
         # attention mask is needed. Only positions that predict a target need logits.
-        logits = self._model(
+        logits = (self._zero or self._model)(
             input_ids=ids.to(self._device), use_cache=False, logits_to_keep=width - first + 1
         ).logits[:, :-1]
         aims = labels[:, first:].to(logits.device)
@@ -556,9 +576,12 @@ class _Run:
         for number, generator in enumerate(_cuda_states()):
             tensors[f"cuda/{number}"] = generator
         for name, parameter in self._named.items():
-            tensors[f"weight/{name}"] = ranks.whole(parameter.detach())
-            for part, value in self._optimizer.state[parameter].items():
-                tensors[f"{part}/{name}"] = ranks.whole(value)
+            tensors[f"weight/{name}"] = self._whole(parameter)
+            if self._zero is not None:
+                state = self._zero.state(parameter)
+            else:
+                state = {k: ranks.whole(v) for k, v in self._optimizer.state[parameter].items()}
+            tensors |= {f"{part}/{name}": value for part, value in state.items()}
         if ranks.rank() > 0:
             return
         figures = {

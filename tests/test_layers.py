@@ -32,6 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
             "kb.splice",
         ),
         *("kb.lock", "kb.convert", "spend", "completions", "everyday", "latex", "ranks"),
+        "zero",
     ),
     (
         *("answer", "views", "train", "benchmarks", "models", "stored", "rounds"),

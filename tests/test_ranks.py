@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,25 +17,59 @@ import torch
 from test_distill import project
 from test_train import SETTINGS, examples, weights
 
-from nesy import rows, train
+from nesy import rows, train, zero
+from nesy.errors import TrainingError
 
 HERE = Path(__file__).parent
 # Long and short examples, of which some steps have too few for all processes.
 LAUNCHED = replace(SETTINGS, epochs=3, batch_size=5, batch_tokens=64, embeddings=False)
+DEEPSPEED = find_spec("deepspeed") is not None and shutil.which("g++") is not None
+HOW = {
+    "sum": {},
+    "shards": {"ACCELERATE_USE_FSDP": "true"},
+    **{
+        f"zero-{stage}": {
+            "ACCELERATE_USE_DEEPSPEED": "true",
+            "ACCELERATE_DEEPSPEED_ZERO_STAGE": stage,
+            "DS_ACCELERATOR": "cpu",
+        }
+        for stage in "123"
+    },
+}
+# Each is ended after four steps and started again, so that what a checkpoint holds is tested too.
 TRAINING = """
-import sys
-sys.path[:0] = sys.argv[3:]
+import json, os, sys
+base, out, *paths, wanted = sys.argv[1:]
+sys.path[:0] = paths
 from pathlib import Path
 import test_ranks
 from nesy import ranks, train
-def kill(progress):
-    if progress.step == int(sys.argv[5]):
-        raise SystemExit(9)
+
+class Ended(Exception): ...
+
+def checkpoint(run, losses):
+    whole(run, losses)
+    if len(losses) == 4:
+        raise Ended
+
+whole = train._Run._checkpoint
+settings = test_ranks.replace(test_ranks.LAUNCHED, checkpoint_seconds=0.0)
 with ranks.joined() as first:
-    if first:
-        settings = test_ranks.replace(test_ranks.LAUNCHED, checkpoint_seconds=0.0)
-        train.train(sys.argv[1], test_ranks.examples(), settings, Path(sys.argv[2]), kill)
-    else:
+    for how in json.loads(wanted):
+        os.environ |= test_ranks.HOW[how]
+        for train._Run._checkpoint in checkpoint, whole:
+            try:
+                if first:
+                    train.train(base, test_ranks.examples(), settings, Path(out) / how)
+                    ranks.told(None)
+                else:
+                    train.follow()
+            except Ended:
+                continue
+            assert train._Run._checkpoint is whole
+        for name in test_ranks.HOW[how]:
+            del os.environ[name]
+    if not first:
         train.follow()
 """
 
@@ -43,42 +79,66 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(small.save(tmp_path_factory.mktemp("base") / "lfm2", "lfm2"))
 
 
-def launch(script: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture(scope="module")
+def launched(base: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the training of each way that is tried here, and ``alone``, of one process."""
+    out = tmp_path_factory.mktemp("launched")
+    train.train(base, examples(), LAUNCHED, out / "alone")
+    script = out / "training.py"
+    script.write_text(TRAINING, "utf-8")
+    hows = [how for how in HOW if DEEPSPEED or not how.startswith("zero")]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    return subprocess.run(
-        [*torchrun, "--nproc-per-node", "2", str(script), *words],
+    done = subprocess.run(
+        [
+            *(*torchrun, "--nproc-per-node", "2", str(script), base, str(out)),
+            *(str(HERE), str(HERE.parent), json.dumps(hows)),
+        ],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(HERE.parent), "OMP_NUM_THREADS": "1", **env},
-        timeout=300,
+        env={**os.environ, "PYTHONPATH": str(HERE.parent), "OMP_NUM_THREADS": "1"},
+        timeout=500,
     )
-
-
-@pytest.mark.parametrize("how", ["sum", "shards"])
-def test_two_processes_train_as_one(base: str, tmp_path: Path, how: str) -> None:
-    alone = train.train(base, examples(), LAUNCHED, tmp_path / "one")
-    script = tmp_path / "training.py"
-    script.write_text(TRAINING, "utf-8")
-    words = (base, str(tmp_path / "two"), str(HERE), str(HERE.parent))
-    fsdp = {"ACCELERATE_USE_FSDP": "true"} if how == "shards" else {}
-    # Ended in the middle, so that what a checkpoint holds is tested as well.
-    assert launch(script, *words, "4", **fsdp).returncode != 0
-    assert (tmp_path / "two/checkpoint.safetensors").is_file()
-    done = launch(script, *words, "0", **fsdp)
     assert done.returncode == 0, done.stderr
-    report = json.loads((tmp_path / "two" / train.REPORT).read_text("utf-8"))
-    assert report["steps"] == alone.steps
-    assert report["tokens"] == alone.tokens
+    return out
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_two_processes_train_as_one(launched: Path, how: str) -> None:
+    if how.startswith("zero") and not DEEPSPEED:
+        pytest.skip('deepspeed (pip install "nesy[deepspeed]") or the g++ that it needs is missing')
+    one, two = (
+        json.loads((launched / name / train.REPORT).read_text("utf-8")) for name in ("alone", how)
+    )
+    for same in ("steps", "tokens", "trainable_parameters"):
+        assert one[same] == two[same]
     curves = [
-        [json.loads(line) for line in (tmp_path / name / train.CURVE).read_text().splitlines()]
-        for name in ("one", "two")
+        [json.loads(line) for line in (launched / name / train.CURVE).read_text().splitlines()]
+        for name in ("alone", how)
     ]
     assert [line["loss"] for line in curves[1]] == pytest.approx(
         [line["loss"] for line in curves[0]], abs=1e-3
     )
-    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
-    assert one.keys() == two.keys()
-    assert all(torch.allclose(one[name], two[name], atol=1e-3) for name in one)
+    found, expected = weights(launched / how), weights(launched / "alone")
+    assert found.keys() == expected.keys()
+    assert all(torch.allclose(found[name], expected[name], atol=1e-3) for name in expected)
+
+
+def test_deepspeed_is_refused_before_anything_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("ACCELERATE_USE_DEEPSPEED", "true")
+    monkeypatch.setattr(zero, "find_spec", lambda _: None)
+    with pytest.raises(TrainingError, match=r'pip install "nesy\[deepspeed\]"'):
+        zero.stage()
+    monkeypatch.setattr(zero, "find_spec", lambda _: "there")
+    config = tmp_path / "config.json"
+    config.write_text('{"zero_optimization": {"stage": 3}, "train_batch_size": "auto"}', "utf-8")
+    monkeypatch.setenv("ACCELERATE_DEEPSPEED_CONFIG_FILE", str(config))
+    assert zero.stage() == 3
+    config.write_text("{}", "utf-8")
+    with pytest.raises(TrainingError, match="ZeRO optimization config"):
+        zero.stage()
 
 
 def test_examples_are_dealt_out_evenly() -> None:

@@ -1,4 +1,4 @@
-"""Ask an endpoint as a distillation does, every answer stored; print the seconds that it took.
+"""Ask an endpoint as a distillation does, every answer stored; print seconds and CPU seconds.
 
     python _asking.py URL REQUESTS CONCURRENCY FOLDER
 """
@@ -17,7 +17,7 @@ lm = OpenAIModel("m", Terms(base_url=url, max_concurrency=int(concurrency)))
 teacher = CachedLM(lm, Completions(Path(folder) / "completions.sqlite"), run="bench")
 prompts = [(Message("user", f"Question {n}: how many are there?"),) for n in range(int(requests))]
 lm.generate([(Message("user", "Are you there?"),)], Sampling())  # import the client, which is no asking
-begun = time.perf_counter()
+begun, worked = time.perf_counter(), time.process_time()
 found = teacher.generate(prompts, Sampling(max_tokens=64))
-print(time.perf_counter() - begun)
+print(time.perf_counter() - begun, time.process_time() - worked)
 assert len(found) == int(requests) and all(one.text for one in found)

@@ -1,4 +1,4 @@
-"""Ask an endpoint with curator, in its own environment; print the seconds that it took.
+"""Ask an endpoint with curator, in its own environment; print seconds and CPU seconds.
 
     python _curator.py URL REQUESTS CONCURRENCY FOLDER
 
@@ -40,7 +40,7 @@ def asked(texts):
 
 
 asked(["Are you there?"])  # what is made once, such as its database, is no asking
-begun = time.perf_counter()
+begun, worked = time.perf_counter(), time.process_time()
 found = asked([f"Question {n}: how many are there?" for n in range(int(requests))])
-print(time.perf_counter() - begun)
+print(time.perf_counter() - begun, time.process_time() - worked)
 assert len(found) == int(requests) and all(found["answer"])

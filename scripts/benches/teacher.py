@@ -6,7 +6,8 @@ A server of the test suite, in a process of its own, answers each request after 
 never fails. The ideal is what its waiting alone takes with all places filled: the sum of the
 latencies over the number of places. Timed is the asking: of nesy, with every answer stored in
 its sqlite file; of curator, its call with a dataset, which stores the responses too. The peer
-gets an environment of its own below --work, made on the first call. The two are run in turn.
+gets an environment of its own below --work, made on the first call. The two are run in turn; CPU
+seconds are those of the asking process.
 Exit 1 if nesy stays below 95 % of the ideal throughput, or a request was sent twice.
 """
 
@@ -39,7 +40,7 @@ def main(words):
     )
     try:
         url = server.stdout.readline().strip()
-        share = {"nesy": [], "curator": []}
+        share, cpu = {"nesy": [], "curator": []}, {"nesy": [], "curator": []}
         twice = 0
         for turn in range(asked.repeat):
             for name in ("nesy",) if asked.alone else ("nesy", "curator"):
@@ -50,15 +51,16 @@ def main(words):
                     if name == "curator":
                         env = {**os.environ, **_quiet(folder)}
                         run = [str(python), str(HERE / "_curator.py")]
-                    seconds = float(_last_line([*run, *job], env))
+                    seconds, worked = map(float, _last_line([*run, *job], env).split())
                 told = _told(server)
                 ideal = told["waited"] / asked.concurrency
                 share[name].append(ideal / seconds)
+                cpu[name].append(asked.requests / worked)
                 if name == "nesy":
                     twice += told["requests"] - told["different"]
                 print(
                     f"turn {turn + 1}: {name:8} {asked.requests / seconds:6.1f} requests/s, "
-                    f"{ideal / seconds:.1%} of the ideal, {told['most']} in flight at most, "
+                    f"{asked.requests / worked:6.0f} a CPU second, {ideal / seconds:.1%} of the ideal, {told['most']} in flight at most, "
                     f"{told['requests'] - told['different']} sent twice",
                     flush=True,
                 )
@@ -67,7 +69,10 @@ def main(words):
         server.wait()
     for name, found in share.items():
         if found:
-            print(f"{name:8} median {statistics.median(found):.1%} of the ideal throughput")
+            print(
+                f"{name:8} median {statistics.median(found):.1%} of the ideal throughput, "
+                f"{statistics.median(cpu[name]):.0f} requests a CPU second"
+            )
     return 0 if statistics.median(share["nesy"]) >= TARGET and not twice else 1
 
 

@@ -115,7 +115,8 @@ def remarks(recipe: Recipe, stages: Sequence[Estimate]) -> list[str]:
     """Return the sum, or what is missing for one."""
     total = estimate.total(stages)
     if total is None:
-        return [f"the price of {recipe.teacher.model} is unknown: it is not in {prices_file()}"]
+        missing = f"the price of {recipe.teacher.model} is unknown: it is not in {prices_file()}"
+        return [f"{missing}; a ./prices.yaml of your own is read instead, make it a copy of that"]
     return [f"in all {_shown(total, 2)} USD, by {prices_file()}; nothing was asked or written"]
 
 

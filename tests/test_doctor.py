@@ -29,6 +29,7 @@ def found(base_url: str | None = None) -> dict[str, Finding]:
 def test_the_machine_and_the_caches(tmp_path: Path) -> None:
     first = found()
     assert first["torch"].state == "ok"
+    assert all(one.state != "broken" for one in first.values())
     assert first["NESY_HOME"].found.endswith("no completions yet")
     assert first["hub"].state == first["endpoint"].state == first["NESY_DATA"].state == "off"
     (tmp_path / "said.jsonl").write_text('{"completion": "yes"}\n', "utf-8")

@@ -83,7 +83,8 @@ def ask(text: str, run: Path, kb: Path, explain: bool) -> Answered:
     gated = student.gated(recipe, search, lm) if recipe.answering.knowledge else None
     prompt = student.prompt(recipe)
     sampling = Sampling(max_tokens=recipe.student.max_tokens)
-    attempt = answer([question], lm, prompt, sampling, gated)[0]
+    checking = student.verifier(recipe, search.without, lm)
+    attempt = answer([question], lm, prompt, sampling, gated, checking)[0]
     prepared = prepare([question], prompt, gated)[0]
     considered = tuple(search.considered([question], _CONSIDERED)[0]) if explain else ()
     alone = answer([question], lm, prompt, sampling)[0] if explain else None

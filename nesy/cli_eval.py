@@ -24,7 +24,7 @@ from nesy import (
     tables,
 )
 from nesy import recipe as recipes
-from nesy.answer import Examples, Search, prepare
+from nesy.answer import Examples, Search, Verifier, prepare
 from nesy.benchmarks import Loaded
 from nesy.completions import CachedLM, Completions
 from nesy.errors import InputError
@@ -146,6 +146,7 @@ def measure(asked: Asked, progress: Progress) -> Measured:
                     cell=name,
                     batch=_BATCH,
                     examples=examples,
+                    verifier=_verifier(recipe, cell, searches, students[cell.adapter]),
                 )
         last = "knowledge base" if asked.kb and recipe.answering.knowledge else "nothing"
         cells = _cells(asked).items()
@@ -287,7 +288,7 @@ def shown_path(asked: Asked, question: str) -> str:
         if cell is None or cell not in known or question not in attempts:
             continue
         search = searches[known[cell].shown, known[cell].budget]
-        if recipe.knowledge.gate is not None:
+        if recipe.knowledge.gate is not None or recipe.generate is not None:
             search = _gated(
                 recipe, known[cell], searches, student.load_student(recipe, known[cell].adapter)
             )
@@ -328,7 +329,7 @@ def _recipe(asked: Asked) -> Recipe:
         raise InputError("--ablate shows one budget: give one to --kb-budget, or leave --ablate")
     if asked.fewshot and recipe.knowledge.gate is not None:
         raise InputError("the gate is fitted without examples: leave --num-fewshot or --gate out")
-    if asked.fewshot and recipe.answer is not None:
+    if asked.fewshot and (recipe.answer, recipe.generate, recipe.verify) != (None, None, None):
         raise InputError(f"recipe {recipe.name} answers in its own way: leave --num-fewshot out")
     return recipe
 
@@ -446,6 +447,19 @@ def _gated(
     return student.gated(recipe, search, lm) if cell.shown == "knowledge base" else search
 
 
+def _verifier(
+    recipe: Recipe,
+    cell: Cell,
+    searches: Mapping[tuple[str, int | None], Search | None],
+    lm: LM,
+) -> Verifier | None:
+    """Check what is answered with the knowledge base, if the recipe says so."""
+    search: Any = searches[cell.shown, cell.budget]
+    if cell.shown != "knowledge base":
+        return None
+    return student.verifier(recipe, search.without, lm)
+
+
 def _contamination(
     asked: Asked, recipe: Recipe, questions: list[Question], attempts: list[Attempt]
 ) -> dict[str, Any]:
@@ -503,6 +517,10 @@ def _settings(asked: Asked, recipe: Recipe) -> str:
         settings["kb_budget"] = recipe.kb_budget
     if len(asked.kb_budgets) > 1:
         settings["kb_budgets"] = sorted(set(asked.kb_budgets))
+    for name, section in (("generate", recipe.generate), ("verify", recipe.verify)):
+        if section is not None:
+            sha = prompts.load(section.prompt).sha
+            settings[name] = {**section.model_dump(mode="json"), "prompt_sha": sha}
     if recipe.answer is not None:
         further = recipe.answer.prompts[1:]
         settings["further_prompts"] = {name: prompts.load(name).sha for name in further}

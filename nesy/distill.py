@@ -780,6 +780,11 @@ def _augmented(
             made[phase] += views.contrasts(
                 shown, wrong, recipe.views, recipe.contrast.weight, seed=recipe.train.seed
             )
+        if recipe.verify is not None:
+            wrong = {a.question: a.completion.text for a in failures if a.outcome == "wrong"}
+            made[phase] += views.verdicts(
+                shown, wrong, recipe.views, recipe.verify.prompt, seed=recipe.train.seed
+            )
         (run.folder / f"{_examples_of(phase)}.jsonl").unlink(missing_ok=True)
         run.append(_examples_of(phase), made[phase])
     run.finish(stage, questions=len(found), with_knowledge=sum(map(bool, found.values())))

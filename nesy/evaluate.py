@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nesy import facts, resources, scoring, stats
-from nesy.answer import Examples, Prepared, Search, attempt, prepare
+from nesy.answer import Examples, Prepared, Retrieved, Search, Verifier, attempt, prepare
 from nesy.errors import InputError
 from nesy.kb.entry import Entry
 from nesy.prompts import Prompt
@@ -59,12 +59,14 @@ def evaluate(
     cell: str | None = None,
     batch: int = 64,
     examples: Examples | None = None,
+    verifier: Verifier | None = None,
 ) -> list[Attempt]:
     """Answer questions, longest first, and return their attempts in the questions' order.
 
     ``cell`` names this setting in an ablation; its attempts go to ``attempts.<cell>.jsonl``,
     without one to ``attempts.jsonl``. Every ``batch`` attempts are stored at once.
-    ``examples`` gives the worked examples to show before a question.
+    ``examples`` gives the worked examples to show before a question. An answer that a ``verifier``
+    refuses is given again.
 
     Raises:
         InputError: the run holds attempts of another model, prompt or sampling under this name.
@@ -84,19 +86,24 @@ def evaluate(
         run.append("entries", _new(run, entries))
     if on_progress is not None:
         on_progress(len(done), len(questions))
-    fresh: list[Attempt] = []
+    fresh: list[tuple[Prepared, Attempt]] = []
 
     def store() -> None:
+        made = fresh
+        if verifier is not None:
+            made = verifier([one for one, _ in fresh], [one for _, one in fresh], sampling)
+            _note((one.found for one, _ in made), entries)
         if run is not None:
-            run.append(name, fresh)
-        done.update({one.question: one for one in fresh})
+            run.append("entries", _new(run, entries))
+            run.append(name, [one for _, one in made])
+        done.update({one.question: one for _, one in made})
         fresh.clear()
         if on_progress is not None:
             on_progress(len(done), len(questions))
 
     try:
         for index, completion in finished(lm, [one.messages for one in asked], sampling, batch):
-            fresh.append(attempt(asked[index], completion))
+            fresh.append((asked[index], attempt(asked[index], completion)))
             if len(fresh) == batch:
                 store()
     finally:  # what came before a failure is kept
@@ -187,13 +194,17 @@ def _noting(search: Search | None, entries: dict[str, Shown]) -> Search | None:
 
     def noted(questions: Sequence[Question]) -> Any:
         found = search(questions)
-        for some in found:
-            for one in some:
-                entry = one.entry
-                entries[entry.sha] = Shown(entry.id, entry.sha, entry.lesson, tuple(entry.facts))
+        _note(found, entries)
         return found
 
     return noted
+
+
+def _note(found: Iterable[Sequence[Retrieved]], entries: dict[str, Shown]) -> None:
+    for some in found:
+        for one in some:
+            entry = one.entry
+            entries[entry.sha] = Shown(entry.id, entry.sha, entry.lesson, tuple(entry.facts))
 
 
 def _new(run: Run, entries: Mapping[str, Shown]) -> list[Shown]:

@@ -179,6 +179,27 @@ class Rounds(Section):
     patience: int = Field(1, ge=1)
 
 
+class Generate(Section):
+    """Knowledge that the student writes where retrieval finds none (GenRead, CooK).
+
+    At most ``words`` words of it are shown; with ``relevance`` it must be so near to the question
+    (cosine), with ``sure`` the student so sure of it.
+    """
+
+    prompt: str = "student-knowledge"
+    max_tokens: int = Field(96, ge=1)
+    words: int = Field(60, ge=1)
+    relevance: float | None = Field(0.35, ge=-1, le=1)
+    sure: float | None = Field(0.5, ge=0, le=1)
+
+
+class Verify(Section):
+    """The student checks whether its knowledge was right and followed, or answers again (KALMV)."""
+
+    prompt: str = "student-verify"
+    tries: int = Field(2, ge=1)
+
+
 class WhiteBox(Section):
     """The student also follows the next-token probabilities of a teacher with local weights.
 
@@ -230,6 +251,8 @@ class Recipe(Settings):
     ``contrast`` adds the first student's wrong answers, to be unlearned. With ``admission`` a new
     entry must help with a failure that it was not made from to enter the knowledge base.
     ``whitebox`` has the student follow the teacher's probabilities in the last training.
+    ``generate`` has the student write knowledge where none is found, ``verify`` has it check its
+    answers; a view must train each of them.
     ``rounds`` splits the last training: what the student fails on steers what it is taught next.
     """
 
@@ -247,6 +270,8 @@ class Recipe(Settings):
     admission: bool | None = None
     whitebox: WhiteBox | None = None
     rounds: Rounds | None = None
+    generate: Generate | None = None
+    verify: Verify | None = None
 
     @field_validator("views", mode="before")
     @classmethod
@@ -297,6 +322,12 @@ class Recipe(Settings):
             )
         if self.admission and not self.symbolic:
             raise ValueError("admission needs a view with knowledge: without one, there is none")
+        for section, asked in (("generate", self.generate), ("verify", self.verify)):
+            trained = {view.prompts[-1] for view in self.views.values() if view.share > 0}
+            if asked is not None and asked.prompt not in trained:
+                raise ValueError(f"{section} needs a view whose last prompt is {asked.prompt}")
+        if self.verify is not None and len(self.answering.prompts) > 1:
+            raise ValueError("verify needs an answer that is given in one pass")
         if self.rounds is not None and self.shrink is not None:
             raise ValueError("rounds and shrink both split the last training; leave one out")
         kind = self.teacher.model.partition(":")[0]

@@ -23,11 +23,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nesy import recipe as recipes
 from nesy import resources, student
-from nesy.answer import Prepared, Search, attempt, prepare
+from nesy.answer import Prepared, Search, Verifier, attempt, prepare
 from nesy.errors import EntryError, InputError, NesyError
 from nesy.prompts import Prompt
 from nesy.runs import RECIPE
-from nesy.types import LM, Completion, Question, Sampling
+from nesy.types import LM, Attempt, Question, Sampling
 
 _TOGETHER = 32  # questions that are decoded at once
 
@@ -69,7 +69,7 @@ class _Asked(BaseModel):
 class _Waiting:
     prepared: Prepared
     sampling: Sampling
-    answer: Future[Completion]
+    answer: Future[tuple[Prepared, Attempt]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,7 @@ class System:
     prompt: Prompt
     search: Search | None
     max_tokens: int
+    verifier: Verifier | None = None
 
 
 def load(run: Path, kb: Path | None) -> System:
@@ -104,6 +105,7 @@ def load(run: Path, kb: Path | None) -> System:
         prompt=student.prompt(recipe),
         search=None if live is None else student.gated(recipe, live, lm),
         max_tokens=recipe.student.max_tokens,
+        verifier=None if live is None else student.verifier(recipe, live.without, lm),
     )
 
 
@@ -154,7 +156,7 @@ class Server(ThreadingHTTPServer):
         )
         waiting = _Waiting(prepared, sampling, Future())
         self._waiting.put(waiting)
-        return self._document(prepared, waiting.answer.result())
+        return self._document(*waiting.answer.result())
 
     def server_close(self) -> None:
         """Stop listening and decoding."""
@@ -162,8 +164,8 @@ class Server(ThreadingHTTPServer):
         self._waiting.put(None)
         self._decoding.join()
 
-    def _document(self, prepared: Prepared, completion: Completion) -> dict[str, Any]:
-        made = attempt(prepared, completion)
+    def _document(self, prepared: Prepared, made: Attempt) -> dict[str, Any]:
+        completion = made.completion
         return {
             "id": f"chatcmpl-{uuid4().hex}",
             "object": "chat.completion",
@@ -212,13 +214,18 @@ class Server(ThreadingHTTPServer):
 
     def _answer(self, some: list[_Waiting], sampling: Sampling) -> None:
         try:
-            made = self.system.lm.generate([one.prepared.messages for one in some], sampling)
+            asked = [one.prepared for one in some]
+            said = self.system.lm.generate([one.messages for one in asked], sampling)
+            made = [attempt(one, done) for one, done in zip(asked, said, strict=True)]
+            answered = list(zip(asked, made, strict=True))
+            if self.system.verifier is not None:
+                answered = self.system.verifier(asked, made, sampling)
         except Exception as error:  # noqa: BLE001  whoever waits is told
             for one in some:
                 one.answer.set_exception(error)
             return
-        for one, completion in zip(some, made, strict=True):
-            one.answer.set_result(completion)
+        for one, result in zip(some, answered, strict=True):
+            one.answer.set_result(result)
 
 
 class _Handler(BaseHTTPRequestHandler):

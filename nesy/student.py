@@ -7,19 +7,21 @@ from pathlib import Path
 from threading import Lock
 
 from nesy import benchmarks, models, pretrained, prompts
+from nesy.answer import Verifier, Without
 from nesy.completions import CachedLM
 from nesy.kb import store
 from nesy.kb.compress import Budget
 from nesy.kb.encoder import load_encoder
 from nesy.kb.entry import Entry
 from nesy.kb.gate import GatedSearch
+from nesy.kb.generate import Filters, GeneratedSearch
 from nesy.kb.index import Found, Index
 from nesy.kb.rerank import load_reranker
 from nesy.kb.search import IndexSearch, Searching
 from nesy.models.chained import Chained
 from nesy.prompts import Prompt
-from nesy.recipe import Recipe
-from nesy.types import LM, Question
+from nesy.recipe import Generate, Recipe
+from nesy.types import LM, Question, Sampling
 
 PROMPT = "student"
 """What the student of the general distillation is asked, which fails and so makes knowledge."""
@@ -170,21 +172,65 @@ class LiveSearch:
             EntryError: the knowledge base can't be read as it is now.
         """
         with self._lock:
-            now = store.load(self._kb, known=self._held)
-            if now.texts != self._held.texts:
-                self._index = self._index.updated(now.entries)
-            self._held = now
-            return IndexSearch(self._index)(questions)
+            return self._now()(questions)
+
+    def without(
+        self, questions: Sequence[Question], entries: Sequence[frozenset[str]]
+    ) -> list[list[Found]]:
+        """Return what each question would be given if some entries, by id, were not there.
+
+        Raises:
+            EntryError: the knowledge base can't be read as it is now.
+        """
+        with self._lock:
+            return self._now().without(questions, entries)
+
+    def _now(self) -> IndexSearch:
+        now = store.load(self._kb, known=self._held)
+        if now.texts != self._held.texts:
+            self._index = self._index.updated(now.entries)
+        self._held = now
+        return IndexSearch(self._index)
 
 
 def gated(recipe: Recipe, search: Searching, lm: LM) -> Searching:
-    """Let only questions of which the student is unsure retrieve, if the recipe has a gate.
+    """Put before a search what the recipe has there.
+
+    With ``generate`` the student writes knowledge where none is found; with a gate only questions
+    of which it is unsure retrieve at all.
 
     Raises:
         ModelError: the student can't say how sure it is.
     """
+    if recipe.generate is not None:
+        search = _generating(recipe, recipe.generate, search, lm)
     if recipe.knowledge.gate is None:
         return search
     while isinstance(lm, CachedLM | Chained):
         lm = lm.lm
     return GatedSearch(search, lm, prompt(recipe), recipe.knowledge.gate)
+
+
+def _generating(recipe: Recipe, asked: Generate, search: Searching, lm: LM) -> Searching:
+    lm = lm.lm if isinstance(lm, Chained) else lm
+    near = recipe.knowledge.mode != "bm25" and asked.relevance is not None
+    return GeneratedSearch(
+        search,
+        lm,
+        prompts.load(asked.prompt),
+        Sampling(max_tokens=asked.max_tokens),
+        Filters(asked.words, asked.relevance if near else None, asked.sure),
+        load_encoder(recipe.knowledge.encoder) if near else None,
+    )
+
+
+def verifier(recipe: Recipe, without: Without, lm: LM) -> Verifier | None:
+    """Return what checks the answers, if the recipe says so; ``without`` is that of the search.
+
+    Raises:
+        PromptError: its prompt is missing or wrong.
+    """
+    asked = recipe.verify
+    if asked is None:
+        return None
+    return Verifier(lm, prompt(recipe), prompts.load(asked.prompt), without, asked.tries)

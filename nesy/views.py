@@ -118,6 +118,45 @@ def contrasts(
     return made
 
 
+def verdicts(
+    lessons: Sequence[Lesson],
+    wrong: Mapping[str, str],
+    views: Mapping[str, View],
+    prompt: str,
+    *,
+    seed: int = 0,
+) -> list[Example]:
+    """Return what a verifier must refuse, for the views that end in ``prompt``.
+
+    A question is shown what another one retrieves, and what a student wrote wrongly (``wrong``, by
+    question) beside its own knowledge; the right answer is the view's own example.
+    """
+    shown = [lesson for lesson in lessons if lesson.entries]
+    made = []
+    for name, view in views.items():
+        if view.prompts[-1] != prompt:
+            continue
+        first, last = prompts.load(view.prompts[0]), prompts.load(prompt)
+        for place, lesson in enumerate(shown):
+            if _draw(f"{seed}/{lesson.question}/{name}") >= view.share:
+                continue
+            right = first.render_target(rationale=lesson.rationale, answer=lesson.answer)
+            further = 1 + int(_draw(lesson.question) * (len(shown) - 1))
+            other = shown[(place + further) % len(shown)]
+            written = wrong.get(lesson.question)
+            cases = []
+            if other.entries != lesson.entries:
+                cases.append((other.entries, written or right, "wrong knowledge"))
+            if written is not None:
+                cases.append((lesson.entries, written, "not followed"))
+            for entries, text, verdict in cases:
+                messages = first.render(question=lesson.text, entries=entries)
+                messages = prompts.following(messages, text, last)
+                target = last.render_target(verdict=verdict)
+                made.append(Example(messages, target, 1.0, name, lesson.question))
+    return made
+
+
 def agreed(
     lessons: Sequence[Lesson], rationales: Iterable[Rationale], share: float
 ) -> list[Lesson]:
@@ -144,7 +183,12 @@ def _rendered(
 ) -> tuple[Messages, str]:
     """The prompts one after the other, with what the student shall write in between."""
     messages = chain[0].render(question=lesson.text, entries=entries)
-    targets = [one.render_target(rationale=lesson.rationale, answer=lesson.answer) for one in chain]
+    targets = [
+        one.render_target(
+            rationale=lesson.rationale, answer=lesson.answer, entries=entries, verdict="right"
+        )
+        for one in chain
+    ]
     for written, prompt in zip(targets, chain[1:], strict=False):
         messages = prompts.following(messages, written, prompt)
     return messages, targets[-1]

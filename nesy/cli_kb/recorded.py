@@ -111,6 +111,11 @@ def open_recorded(path: Path) -> Recorded:
         raise InputError(f"{where}: examples were shown; evaluate without --num-fewshot")
     conditions = begun[evaluate.records(cell)]
     recipe, adapter = _student(folder, settings)
+    if recipe.verify is not None:
+        raise InputError(
+            f"{where}: its answers were checked and given again, one by one; evaluate "
+            "a run without verify"
+        )
     attempts = {attempt.question: attempt for attempt in evaluate.latest(run, cell)}
     questions = [q for q in run.read("questions", Question) if q.id in attempts]
     if not questions:

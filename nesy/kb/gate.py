@@ -19,7 +19,7 @@ from nesy.kb.index import Found
 from nesy.kb.search import Searching
 from nesy.prompts import Prompt
 from nesy.runs import messages_sha
-from nesy.types import LM, Question
+from nesy.types import LM, Messages, Question
 
 TOKENS = 16
 """Tokens over which the confidence is averaged."""
@@ -65,8 +65,18 @@ def confidences(lm: LM, prompt: Prompt, questions: Sequence[Question]) -> list[f
     Raises:
         ModelError: the model can't say how sure it is.
     """
-    rendered = [prompt.render(question=question.text, entries=[]) for question in questions]
-    told: list[float] = _teller(lm)(rendered, TOKENS) if rendered else []
+    return sureness(lm, [prompt.render(question=q.text, entries=[]) for q in questions])
+
+
+def sureness(lm: LM, prompts: Sequence[Messages]) -> list[float]:
+    """Return how sure a model is of what it writes to each prompt, in [0, 1].
+
+    Raises:
+        ModelError: the model can't say how sure it is.
+    """
+    while (inner := getattr(lm, "lm", None)) is not None:  # what only stores or chains answers
+        lm = inner
+    told: list[float] = _teller(lm)(prompts, TOKENS) if prompts else []
     return told
 
 

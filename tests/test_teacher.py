@@ -58,7 +58,7 @@ def new_project(endpoint: Endpoint, tiny: Path, folder: Path) -> Project:
 
 
 def words(made: Project, limit: int = 24, *more: str) -> list[str]:
-    asked = made.distilling("runs/one", "--timeout", "5", *more, limit=limit)
+    asked = made.distilling("runs/one", "--timeout", "3", *more, limit=limit)
     asked[asked.index("solver")] = "openai:m"
     return asked
 

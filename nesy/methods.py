@@ -27,7 +27,7 @@ from nesy.types import Attempt
 
 REFERENCE = "std-cot"
 OURS = "nesycd"
-"""A recipe whose name begins so is none of the baselines."""
+"""A recipe whose name begins so is none of the baselines; ``nesycd-…`` is it with one switch on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,8 @@ def _trainings(recipe: Recipe, run: Path) -> list[Path]:
 def rows(made: Sequence[Evaluation], rule: Rule = "lenient") -> list[Row]:
     """Put recipes side by side, each tested against ``std-cot`` and the best of the baselines.
 
+    A recipe ``nesycd-…`` is tested against ``nesycd`` too: what its switch is worth.
+
     Raises:
         InputError: a recipe is there twice with one seed, the recipes do not have the same
             seeds, or they have no question in common.
@@ -166,10 +168,17 @@ def rows(made: Sequence[Evaluation], rule: Rule = "lenient") -> list[Row]:
         best = max(baselines, key=lambda name: accuracy[name])
         references += [best] if best not in references else []
     tested = {to: _tested(right, to, len(seeds)) for to in references}
+    switches = {name: counts for name, counts in right.items() if _switched(name)}
+    if OURS in right and switches:
+        tested[OURS] = _tested({OURS: right[OURS], **switches}, OURS, len(seeds))
     return [
         _row(held[name], right[name], shared, [d[name] for d in tested.values() if name in d], rule)
         for name in held
     ]
+
+
+def _switched(name: str) -> bool:
+    return name.startswith(f"{OURS}-")
 
 
 def _right(by_seed: Mapping[int, Evaluation], shared: Sequence[str], rule: Rule) -> list[int]:

@@ -370,6 +370,27 @@ def test_recipes_are_paired_over_their_seeds() -> None:
     assert re.search(r"t1 .* 93\.8", text)
 
 
+def test_a_switch_is_paired_with_what_it_is_a_switch_of(script: Any) -> None:
+    made = methods.rows(
+        [
+            *evaluations("nesycd", {0: "++--"}, entries=3),
+            *evaluations("nesycd-gated", {0: "+++-"}, tokens=5, entries=3),
+            *evaluations("std-cot", {0: "+---"}),
+        ]
+    )
+    assert [[d.to for d in row.differences] for row in made] == [
+        ["std-cot"],
+        ["std-cot", "nesycd"],
+        [],
+    ]
+    rows = methods.document(made)
+    (_, _, line) = script.switches_as_markdown(rows).splitlines()
+    assert line.startswith("| gated | 75.0 | 50.0 | +25.0 (")
+    assert line.endswith(" p = 1.000) | 100 / 100 | 15 / 10 | 4 / 4 | 2 / 2 | 3 / 3 |")
+    assert "to nesycd" not in script.as_markdown(rows, False)
+    assert script.switches_as_markdown(rows[2:]) == ""
+
+
 @pytest.mark.parametrize(
     ("other", "said"),
     [

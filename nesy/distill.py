@@ -865,6 +865,8 @@ def _in_rounds(
         stage = f"rationales-{name}"
         written = _rationales(recipe, run, teacher, new, progress, stage)
         lessons = _denoised(recipe, _lessons(new, written), written, progress)
+        if not lessons:
+            break
         # As many of what was learned before keep it from being forgotten.
         old = Random(number).sample(made.lessons, min(len(lessons), len(made.lessons)))
         made = _Made(

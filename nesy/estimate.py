@@ -82,13 +82,14 @@ def estimate(
             teacher.generate(rendered[:sample], sampling)
         stored += teacher.known(rendered, sampling)
     calls = len(questions) * recipe.teacher.samples - stored
+    new = 0 if recipe.rounds is None else recipe.rounds.count * recipe.rounds.questions
     knowledge = prompts.load(recipe.teacher.knowledge_prompt)
     wrong = "word " * min(256, recipe.student.max_tokens // 2)
     asked = [knowledge.render(question=q.text, wrong=wrong, target=q.target) for q in questions]
     return [
         _stage(
             "rationales",
-            Range(calls, calls),
+            Range(calls, calls + new * recipe.teacher.samples),
             stored,
             _tokens(rendered),
             *_lengths(store, teacher.name, "rationales", recipe.teacher.max_tokens),
@@ -96,7 +97,7 @@ def estimate(
         ),
         _stage(
             "knowledge",
-            Range(0, len(questions)) if failures is None else Range(failures, failures),
+            Range(failures or 0, (len(questions) if failures is None else failures) + new),
             0,
             _tokens(asked),
             *_lengths(store, teacher.name, "knowledge", recipe.teacher.knowledge_max_tokens),

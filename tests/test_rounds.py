@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import small
 
-from nesy import distill, methods, recipe, rounds, student
+from nesy import distill, estimate, methods, recipe, rounds, student
 from nesy.errors import RecipeError, TrainingError
 from nesy.kb import store
 from nesy.kb.extract import Extraction
+from nesy.models.flow import Terms
 from nesy.progress import Progress
 from nesy.runs import Run
 from nesy.types import Attempt, Completion, Example, Messages, Question, Rationale, Sampling
@@ -143,6 +144,14 @@ def test_rounds_end_when_they_do_not_help(tmp_path: Path, monkeypatch: pytest.Mo
 def test_what_splits_the_training_twice_is_refused() -> None:
     with pytest.raises(RecipeError, match="rounds and shrink both split the last training"):
         recipe.load("skintern", ["rounds.count=2"])
+
+
+def test_an_estimate_counts_the_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NESY_HOME", str(tmp_path / "home"))
+    made = recipe.load("nesycd-rounds", [*SMALL, "rounds.count=2"])
+    rationales, knowledge = estimate.estimate(made, [question(0, "a")], None, Terms())
+    assert rationales.calls == estimate.Range(1, 1 + 2 * 6)
+    assert knowledge.calls == estimate.Range(0, 1 + 2 * 6)
 
 
 def test_too_few_questions_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

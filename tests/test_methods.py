@@ -279,7 +279,7 @@ def test_a_recipe_is_named_once() -> None:
 
 def test_what_is_measured_becomes_a_table(made: Any) -> None:
     plan, _, kb = made
-    asked = ("std-cot", "cascod", "kard", "nesycd-gated")
+    asked = ("std-cot", "cascod", "kard", "nesycd-gated", "nesycd-generate", "nesycd-verified")
     there = {recipe.name: folder for recipe, folder in plan}
     read = []
     for name in asked:
@@ -291,7 +291,7 @@ def test_what_is_measured_becomes_a_table(made: Any) -> None:
         assert {a.question: a for a in read[-1].attempts} == {
             a.question: a for a in evaluation.attempts
         }
-    std, cascod, kard, gated = read
+    std, cascod, kard, gated, _, verified = read
     assert [one.recipe for one in read] == list(asked)
     assert {one.benchmark for one in read} == {"synth-gsm"}
     assert (std.entries, cascod.entries) == (0, 0)
@@ -300,6 +300,8 @@ def test_what_is_measured_becomes_a_table(made: Any) -> None:
     assert any(a.hits for a in kard.attempts)
     prompts = [sum(a.completion.prompt_tokens for a in one.attempts) for one in read]
     assert prompts[1] > 1.8 * prompts[0]  # asked twice
+    assert all(a.hits for a in verified.attempts)
+    assert prompts[5] > 1.8 * prompts[2]  # asked and checked
     assert 0 < std.learned < std.trained
     # Its student starts from the base, so that what the first one read is not in it.
     assert gated.trained == Run.open(there["nesycd"]).done("adapter")["tokens"]

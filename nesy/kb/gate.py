@@ -84,8 +84,8 @@ def _teller(lm: LM) -> Any:
     teller = getattr(lm, "confidences", None)
     if teller is None:
         raise ModelError(
-            f"{lm.name} does not tell the probabilities of its tokens, which the gate needs; "
-            "use local weights, or set knowledge.gate to null"
+            f"{lm.name} does not tell the probabilities of its tokens, which knowledge.gate and "
+            "generate.sure need; use local weights, or set both to null"
         )
     return teller
 

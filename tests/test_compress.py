@@ -46,6 +46,9 @@ def test_entries_share_a_budget() -> None:
     assert first == DOZEN
     assert second is not None
     assert (second.facts, second.lesson) == (("rod 3",), None)
+    facts, _ = COMPRESSOR.within([DOZEN, other], Budget(12, count))
+    assert facts is not None
+    assert (facts.facts, facts.lesson) == (DOZEN.facts, None)
     short, nothing = COMPRESSOR.within([DOZEN, other], Budget(7, count))
     assert short is not None
     assert short.facts == ("baker's dozen 13 items.", "firkin 9 gallons.")

@@ -1,8 +1,9 @@
 """Knowledge in fewer words: of an entry's text the words that tell most are kept, in their order.
 
 A word tells the more the fewer entries of the knowledge base hold it, and a number always tells
-most. LLMLingua-2 and SKIntern ask a trained model which words to keep; this needs none, and an
-entry that is edited is shortened anew at once.
+most. Within a budget of tokens the general lesson goes first, as a small student reads whole facts
+better than more words out of context. LLMLingua-2 and SKIntern ask a trained model which words to
+keep; this needs none, and an entry that is edited is shortened anew at once.
 """
 
 from __future__ import annotations
@@ -77,12 +78,18 @@ class Compressor:
         return kept
 
     def _longest(self, entry: Entry, tokens: int, count: Callable[[str], int]) -> Entry | None:
+        """The whole entry, else its facts without the lesson, else what fits of their words."""
+        facts = entry.model_copy(update={"lesson": None}) if entry.facts else entry
+        for whole in (entry, facts):
+            if count(_text(whole)) <= tokens:
+                return whole
+
         def needed(words: int) -> int:
-            short = self.words(entry, words)
+            short = self.words(facts, words)
             return 0 if short is None else count(_text(short))
 
-        total = sum(len(text.split()) for text in _texts(entry))
-        return self.words(entry, bisect_right(range(total + 1), tokens, key=needed) - 1)
+        total = sum(len(text.split()) for text in _texts(facts))
+        return self.words(facts, bisect_right(range(total + 1), tokens, key=needed) - 1)
 
     def _rank(self, word: str) -> tuple[bool, int]:
         bare = _bare(word)

@@ -153,7 +153,7 @@ def measure(asked: Asked, progress: Progress) -> Measured:
         told = [name for name, cell in cells if cell.shown == last and cell.budget is None][-1]
         main = made[told]
         ablation = None if len(made) == 1 else stats.ablation(made, evaluate.groups(questions))
-        leaks = _contamination(asked, recipe, questions, main)
+        leaks = _contamination(asked, recipe, questions, main, progress)
         remarks = _remarks(loaded, main)
         if pool is not None and pool.partial is not None:
             remarks.append(f"the examples are of {pool.partial}")
@@ -461,7 +461,11 @@ def _verifier(
 
 
 def _contamination(
-    asked: Asked, recipe: Recipe, questions: list[Question], attempts: list[Attempt]
+    asked: Asked,
+    recipe: Recipe,
+    questions: list[Question],
+    attempts: list[Attempt],
+    progress: Progress,
 ) -> dict[str, Any]:
     """Look for the test questions in the knowledge base and in the training rationales."""
     entries = {} if asked.kb is None else dict(store.load(asked.kb).entries)
@@ -471,11 +475,20 @@ def _contamination(
     encoder = None
     if (texts or rationales) and recipe.knowledge.mode != "bm25":
         encoder = load_encoder(recipe.knowledge.encoder)
-    by_entries = contamination.overlaps(texts, questions, encoder)
-    by_rationales = contamination.overlaps(
+
+    def compared(
+        title: str, parts: Mapping[str, list[str]], answers: Mapping[str, str | None] | None = None
+    ) -> list[contamination.Overlap]:
+        if encoder is None or not parts:
+            return contamination.overlaps(parts, questions, None, answers)
+        count = sum(len(some) for some in parts.values())
+        with progress.stage(f"{title} against the questions", count, "texts") as advance:
+            return contamination.overlaps(parts, questions, encoder, answers, advance)
+
+    by_entries = compared("knowledge", texts)
+    by_rationales = compared(
+        "rationales",
         {id_: [rationale.text] for id_, rationale in rationales.items()},
-        questions,
-        encoder,
         {id_: rationale.answer for id_, rationale in rationales.items()},
     )
     # An entry that states the fact which a question rests on is knowledge, not a leak.

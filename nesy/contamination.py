@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from nesy import stats
 from nesy.kb.entry import Entry
+from nesy.progress import Advance
 from nesy.stats import Figures, Rule
 from nesy.types import Attempt, Encoder, Question
 
@@ -35,7 +36,7 @@ _ALIKE = 0.6  # the same, with the same answer too
 _CLOSER = 0.02  # by how much a paraphrase is closer than the other test questions
 _OWN_RUNS = 3  # fewer runs of its own and a question can't be told by them
 _OWN_NUMBERS = 3  # fewer different numbers are nobody's own; with the same answer one less
-_CHUNK = 2048  # texts compared at once; bounds the memory
+_CHUNK = 512  # texts compared at once; bounds the memory
 
 _WORD = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)*")
 _NUMBER_WORDS = frozenset(
@@ -67,16 +68,17 @@ def overlaps(
     questions: Sequence[Question],
     encoder: Encoder | None = None,
     answers: Mapping[str, str | None] | None = None,
+    advance: Advance | None = None,
 ) -> list[Overlap]:
     """Find test questions in texts, the strongest match of each (source, question).
 
     ``texts`` maps a source to its parts, each of which is compared alone; ``answers`` gives the
     answer that a source leads to, by default the last number of a part. Without an encoder only
-    what is found by words is found.
+    what is found by words is found. ``advance`` is told how many parts are compared.
     """
     parts = [(source, part) for source, some in texts.items() for part in some if part.strip()]
     found: dict[tuple[str, str], Overlap] = {}
-    by_meaning = _by_meaning(parts, questions, encoder, answers or {})
+    by_meaning = _by_meaning(parts, questions, encoder, answers or {}, advance)
     for overlap in (*_by_words(parts, questions), *by_meaning):
         found.setdefault((overlap.source, overlap.question), overlap)
     return list(found.values())
@@ -140,6 +142,7 @@ def _by_meaning(
     questions: Sequence[Question],
     encoder: Encoder | None,
     answers: Mapping[str, str | None],
+    advance: Advance | None,
 ) -> Iterator[Overlap]:
     import numpy as np
 
@@ -154,6 +157,8 @@ def _by_meaning(
     for first in range(0, len(parts), _CHUNK):
         some = parts[first : first + _CHUNK]
         scores = encoder.encode([part for _, part in some]) @ asked.T
+        if advance is not None:
+            advance(first + len(some))
         for row, index in zip(*np.nonzero(scores >= alike), strict=True):
             source, part = some[row]
             question, score = questions[index], float(scores[row, index])

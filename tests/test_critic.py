@@ -10,6 +10,8 @@ from xml.etree import ElementTree
 
 import pytest
 import small
+import torch
+from safetensors.torch import load_file
 
 from nesy import critic
 from nesy.commonsense import pairs
@@ -92,6 +94,23 @@ def test_a_critic_learns_is_calibrated_and_is_read_back(encoder: Path, tmp_path:
     assert again == report
     with pytest.raises(TrainingError, match="other labels or settings"):
         critic.train(settings(encoder), sets[0][:-1], *sets[1:], tmp_path / "c", (0.8, 0.5))
+
+
+def test_a_critic_that_reads_apart_trains_a_head_alone(encoder: Path, tmp_path: Path) -> None:
+    sets = [labelled(240, 1), labelled(60, 2), labelled(60, 3)]
+    made = settings(encoder, reads="apart", learning_rate=3e-3, epochs=12)
+    report = critic.train(made, *sets, tmp_path / "c")
+    assert report.reads == "apart"
+    assert report.test.auc > 0.99
+    before, after = (
+        load_file(folder / "model.safetensors") for folder in (encoder, tmp_path / "c")
+    )
+    assert all(torch.equal(before[name], kept) for name, kept in after.items())
+    judge = Critic(tmp_path / "c", "cpu")
+    shown = [Pair("PersonX buys a lamp", f"the drill is {x}") for x in ("right", "wrong")]
+    alone = [judge.score([pair])[0] for pair in shown]
+    assert judge.score(shown) == pytest.approx(alone, abs=1e-5)
+    assert alone[0] >= judge.threshold(0.8) > alone[1]
 
 
 def test_labels_of_one_kind_and_missing_critics_are_told(encoder: Path, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         *("answer", "views", "train", "benchmarks", "models", "stored", "rounds"),
         *("contamination", "kb.checks", "kb.index", "kb.encoder", "kb.extract", "kb.search"),
-        *("kb.gate", "kb.rerank", "kb.documents"),
+        *("kb.gate", "kb.rerank", "kb.documents", "network"),
     ),
     ("student", "tables", "fewshot", "asking", "critic"),
     ("distill", "estimate", "evaluate", "compare", "commonsense", "impact", "credit", "edits"),

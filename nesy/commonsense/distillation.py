@@ -174,6 +174,7 @@ def critic_settings(recipe: CommonsenseRecipe) -> critic.Settings:
     """How the recipe wants a critic trained."""
     return critic.Settings(
         model=recipe.critic.model,
+        reads=recipe.critic.reads,
         learning_rate=recipe.critic.learning_rate,
         epochs=recipe.critic.epochs,
         patience=recipe.critic.patience,
@@ -196,17 +197,17 @@ def score(
     made: Sequence[Triple],
     progress: Progress,
 ) -> dict[str, float]:
-    """The critic's probability for each triple, averaged over ``critic.passes`` draws of names."""
+    """The critic's probability for each triple, averaged over the draws of names."""
     name = scores_name(judge)
     known = {one.triple: one.valid for one in run.read(name, Score)}
     waiting = [triple for triple in made if triple.id not in known]
-    passes = recipe.critic.passes
+    draws = max(1, recipe.critic.draws)
     sums = [0.0] * len(waiting)
-    with progress.stage("scores", len(waiting) * passes, "triples") as advance:
-        for number in range(passes):
+    with progress.stage("scores", len(waiting) * draws, "triples") as advance:
+        for number in range(draws):
             shown = [_pair(recipe, triple, number) for triple in waiting]
             found = judge.score(shown, partial(_told, advance, number * len(waiting)))
-            sums = [total + value / passes for total, value in zip(sums, found, strict=True)]
+            sums = [total + value / draws for total, value in zip(sums, found, strict=True)]
     fresh = {triple.id: value for triple, value in zip(waiting, sums, strict=True)}
     run.append(name, [Score(id_, value) for id_, value in fresh.items()])
     return {**known, **fresh}
@@ -379,7 +380,7 @@ def pair_of(
 ) -> Pair:
     """What the critic reads of a triple, under the names of draw ``number``."""
     draw = f"critic/{recipe.critic.seed}/{number}/{relation}/{tail}"
-    given = triples.people(head, draw)
+    given = triples.people(head, draw) if recipe.critic.draws else triples.unnamed_people(head)
     said = triples.sentence(head, relation, tail, given)
     return Pair(f"{triples.named(head, given)}.", said)
 

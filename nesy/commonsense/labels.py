@@ -175,9 +175,7 @@ def from_csv(path: Path, known: Mapping[str, Triple], labeller: str) -> list[Lab
 
 def worded(triple: Triple) -> str:
     """A triple's tail as a sentence about PersonX."""
-    given = {"PersonX": "PersonX"}
-    if "PersonY" in triple.head:
-        given["PersonY"] = "PersonY"
+    given = triples.unnamed_people(triple.head)
     return triples.sentence(triple.head, triple.relation, triple.tail, given)
 
 

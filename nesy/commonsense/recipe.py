@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from nesy import recipe
+from nesy.network import Reading
 from nesy.recipe import Section, Settings
 
 FOLDER = "commonsense/recipes"
@@ -38,15 +39,20 @@ class Labels(Section):
 
 
 class CriticTraining(Section):
-    """How the critic is trained; see ``nesy.critic.Settings``."""
+    """How the critic is trained; see ``nesy.critic.Settings``.
+
+    A triple is scored under ``draws`` of names for its persons, averaged; with 0 once, as
+    PersonX and PersonY.
+    """
 
     model: str = "sentence-transformers/all-MiniLM-L6-v2"
+    reads: Reading = "together"
     learning_rate: float = Field(1e-4, gt=0)
     epochs: int = Field(5, ge=1)
     patience: int = Field(2, ge=1)
     batch_size: int = Field(32, ge=1)
     max_length: int = Field(64, ge=8)
-    passes: int = Field(1, ge=1)
+    draws: int = Field(1, ge=0)
     seed: int = 0
     device: str = "auto"
 

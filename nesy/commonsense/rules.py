@@ -111,8 +111,7 @@ def apply(
 def _filled(recipe: CommonsenseRecipe, teacher: LM, rule: Rule, samples: int) -> list[Triple]:
     """One triple for each thing that the teacher named, and for the examples none."""
     prompt = prompts.load("commonsense-thing")
-    people = {"PersonX": "PersonX", "PersonY": "PersonY"}
-    given = {k: v for k, v in people.items() if k in rule.event}
+    given = triples.unnamed_people(rule.event)
     event = rule.event.replace("<o>", _BLANK)
     said = triples.sentence(event, rule.relation, rule.tail.replace("<o>", _BLANK), given)
     shown = []

@@ -88,6 +88,11 @@ def people(head: str, draw: str) -> dict[str, str]:
     return given
 
 
+def unnamed_people(head: str) -> dict[str, str]:
+    """The persons of an event under no names but PersonX and PersonY."""
+    return {person: person for person in ("PersonX", "PersonY") if person in head}
+
+
 def named(text: str, given: Mapping[str, str]) -> str:
     """Put names in the places of PersonX and PersonY."""
     for person, name in given.items():

@@ -25,6 +25,7 @@ from typing import Any
 from nesy import pretrained
 from nesy.errors import InputError, ModelError, TrainingError
 from nesy.kb import encoder
+from nesy.kb.entry import Entry
 from nesy.network import Network, Reading, Texts
 from nesy.runs import from_json, to_json
 
@@ -162,6 +163,12 @@ class Critic:
             known = ", ".join(self.report.thresholds)
             raise InputError(f"{self.folder}: thresholds were chosen for recall {known} only")
         return found
+
+
+def of_entry(entry: Entry) -> Pair:
+    """What a critic reads of an entry: when it applies, and what it says."""
+    said = [entry.lesson, *entry.facts] if entry.lesson else entry.facts
+    return Pair(entry.when, "\n".join(said))
 
 
 def read_report(folder: Path) -> Report:

@@ -32,7 +32,8 @@ from nesy import benchmarks, pretrained, prompts, rounds, rows, student, train, 
 from nesy import recipe as recipes
 from nesy.answer import answer, prepare
 from nesy.asking import Request, Settings, Teacher
-from nesy.errors import TrainingError
+from nesy.critic import Critic, Pair, of_entry
+from nesy.errors import InputError, TrainingError
 from nesy.kb import extract, gate, store
 from nesy.kb.compress import Compressor
 from nesy.kb.entry import Entry
@@ -45,6 +46,7 @@ from nesy.scoring import grade
 from nesy.types import Attempt, Completion, Example, Question, Rationale, Sampling
 
 _PHRASE = "So the answer is"
+_REJECTED = "below the critic's threshold"
 _BATCH = 128  # questions whose answers are stored at once
 _WRONG_WORDS = 256  # of a wrong answer that the teacher is shown
 _TITLES = {
@@ -98,6 +100,7 @@ def distill(
     """
     store.load(kb)  # a broken knowledge base is told before anything is spent
     with Run.create(folder, recipe.dump()) as run:
+        critics = _critics(recipe, run)
         if like is not None and run.done("questions") is None:
             _take_over(recipe, run, like)
         asking = asking or Settings()
@@ -107,7 +110,7 @@ def distill(
         first = questions
         if asking.max_usd is not None:
             first = _failures_first(recipe, run, questions, progress)
-        rationales = _rationales(recipe, run, teacher, first, progress)
+        rationales = _rationales(recipe, run, teacher, critics, first, progress)
         held_out = _held_out(recipe, questions)
         lessons = _lessons([q for q in questions if q not in held_out], rationales)
         _undo_what_rests_on_fewer(recipe, run, teacher, len(lessons), progress)
@@ -122,7 +125,7 @@ def distill(
         if recipe.symbolic and stage1 is not None:
             failures = _failures(recipe, run, stage1, questions, progress)
             extractions = _knowledge(
-                recipe, run, teacher, stage1, questions, failures, kb, progress
+                recipe, run, teacher, critics, stage1, questions, failures, kb, progress
             )
         adapter = folder / "adapter"
         if run.done("adapter") is None or not (adapter / train.REPORT).is_file():
@@ -130,7 +133,18 @@ def distill(
             lessons = _denoised(recipe, lessons, rationales, progress)
             if recipe.rounds is not None:
                 made = _Made(questions, lessons, failures, extractions)
-                _in_rounds(recipe, run, teacher, kb, made, general, stage1, recipe.rounds, progress)
+                _in_rounds(
+                    recipe,
+                    run,
+                    teacher,
+                    critics,
+                    kb,
+                    made,
+                    general,
+                    stage1,
+                    recipe.rounds,
+                    progress,
+                )
             else:
                 augmented = _augmented(
                     recipe, run, kb, questions, lessons, failures, extractions, progress
@@ -173,6 +187,7 @@ def common(recipe: Recipe) -> dict[str, Any]:
     decisive["train"] = {k: v for k, v in plain["train"].items() if k not in after}
     decisive["knowledge"] = {key: plain["knowledge"][key] for key in ("mine", "pack")}
     decisive["admission"] = bool(recipe.admission)
+    decisive["critic"] = plain["critic"]
     decisive["rounds"] = plain["rounds"]
     return decisive
 
@@ -192,7 +207,7 @@ def _take_over(recipe: Recipe, run: Run, like: Path) -> None:
     """
     other = Run.open(like)
     theirs = recipes.parse((like / RECIPE).read_text("utf-8"), str(like / RECIPE))
-    if common(theirs) != common(recipe):
+    if common(theirs) != common(recipe) or other.done("critic") != run.done("critic"):
         return
     files = ["rationales.jsonl", "failed.jsonl"]
     stages = ["rationales"]
@@ -216,6 +231,44 @@ def _take_over(recipe: Recipe, run: Run, like: Path) -> None:
     for stage in stages:
         if other.done(stage) is not None:
             run.finish(stage, **other.done(stage) or {})
+
+
+def _critics(recipe: Recipe, run: Run) -> dict[str, Critic]:
+    """Load the critics of a recipe, by what they judge.
+
+    Raises:
+        InputError: the run was begun with other ones, or a critic has no such threshold.
+        ModelError: there is no critic in a folder.
+    """
+    asked = recipe.critic
+    named = {"rationales": asked and asked.rationales, "entries": asked and asked.entries}
+    found = {
+        kind: Critic(Path(folder), recipe.student.device)
+        for kind, folder in named.items()
+        if folder
+    }
+    if asked is not None:
+        for one in found.values():
+            one.threshold(asked.recall)
+        known = {kind: one.fingerprint for kind, one in found.items()}
+        if run.done("critic") not in (None, known):
+            raise InputError(
+                f"{run.folder}: a critic has changed since this run was begun; choose another "
+                "--output-dir"
+            )
+        run.finish("critic", **known)
+    return found
+
+
+def _rejected(
+    recipe: Recipe, critics: Mapping[str, Critic], kind: str, pairs: Sequence[Pair]
+) -> list[bool]:
+    """Whether the critic of a kind holds each to be invalid; none where there is no critic."""
+    judge = critics.get(kind)
+    if judge is None or recipe.critic is None:
+        return [False] * len(pairs)
+    least = judge.threshold(recipe.critic.recall)
+    return [score < least for score in judge.score(pairs)]
 
 
 def _questions(recipe: Recipe, run: Run, progress: Progress) -> list[Question]:
@@ -267,6 +320,7 @@ def _rationales(
     recipe: Recipe,
     run: Run,
     teacher: Teacher,
+    critics: Mapping[str, Critic],
     questions: Sequence[Question],
     progress: Progress,
     stage: str = "rationales",
@@ -295,6 +349,12 @@ def _rationales(
             answers = teacher.ask("rationales", requests, sampling, shown)
             for some in _batches(answers):
                 made = [_rationale(by_id[asked.question], sample, c) for asked, c in some]
+                pairs = [Pair(by_id[asked.question].text, c.text.strip()) for asked, c in some]
+                rejected = _rejected(recipe, critics, "rationales", pairs)
+                made = [
+                    replace(one, kept=False, reason=_REJECTED) if one.kept and bad else one
+                    for one, bad in zip(made, rejected, strict=True)
+                ]
                 run.append("rationales", made)
     rationales = [r for r in run.read("rationales", Rationale) if r.question in by_id]
     reasons = Counter(r.reason for r in rationales)
@@ -621,6 +681,7 @@ def _knowledge(
     recipe: Recipe,
     run: Run,
     teacher: Teacher,
+    critics: Mapping[str, Critic],
     adapter: Path,
     questions: Sequence[Question],
     failures: Sequence[Attempt],
@@ -655,6 +716,11 @@ def _knowledge(
         except extract.Refused as reason:
             refused[question.id] = str(reason)
     entries, into = extract.entries(drafts, recipe.knowledge.pack, recipe.teacher.model)
+    rejected = _rejected(recipe, critics, "entries", [of_entry(entry) for entry in entries])
+    bad = {entry.id for entry, said in zip(entries, rejected, strict=True) if said}
+    entries = [entry for entry in entries if entry.id not in bad]
+    refused |= {question: _REJECTED for question, id_ in into.items() if id_ in bad}
+    into = {question: id_ for question, id_ in into.items() if id_ not in bad}
     if recipe.admission:
         asked = [by_id[failed.question] for failed in failures]
         useless = _useless(recipe, run, adapter, entries, asked, progress)
@@ -805,6 +871,7 @@ def _in_rounds(
     recipe: Recipe,
     run: Run,
     teacher: Teacher,
+    critics: Mapping[str, Critic],
     kb: Path,
     made: _Made,
     general: Sequence[Example],
@@ -863,7 +930,7 @@ def _in_rounds(
         for question in tried:
             del left[question.id]
         stage = f"rationales-{name}"
-        written = _rationales(recipe, run, teacher, new, progress, stage)
+        written = _rationales(recipe, run, teacher, critics, new, progress, stage)
         lessons = _denoised(recipe, _lessons(new, written), written, progress)
         if not lessons:
             break
@@ -877,7 +944,7 @@ def _in_rounds(
             stage = f"entries-{name}"
             questions, failures = made.questions, made.failures
             found = _knowledge(
-                recipe, run, teacher, stage1, questions, failures, kb, progress, stage
+                recipe, run, teacher, critics, stage1, questions, failures, kb, progress, stage
             )
             made = replace(made, extractions=found)
     chosen = run.folder / f"round{best}"

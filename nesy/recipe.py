@@ -165,6 +165,24 @@ class Contrast(Section):
     agreement: float | None = Field(None, gt=0, le=1)
 
 
+class Criticism(Section):
+    """Trained critics (folders) without whose consent nothing is learned, and how strict they are.
+
+    One reads question and rationale, one what an entry applies to and what it says. Of what is
+    valid each leaves the share ``recall``, as its threshold was chosen.
+    """
+
+    rationales: str | None = None
+    entries: str | None = None
+    recall: float = Field(0.8, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Criticism:
+        if not (self.rationales or self.entries):
+            raise ValueError("give the folder of a critic for rationales or entries")
+        return self
+
+
 class Rounds(Section):
     """Further trainings on new questions, of the kind that the student fails (PGKD).
 
@@ -250,6 +268,7 @@ class Recipe(Settings):
     ``kb_budget`` is how many tokens of knowledge a question is shown at most.
     ``contrast`` adds the first student's wrong answers, to be unlearned. With ``admission`` a new
     entry must help with a failure that it was not made from to enter the knowledge base.
+    ``critic`` drops rationales or new entries that a trained critic holds to be invalid.
     ``whitebox`` has the student follow the teacher's probabilities in the last training.
     ``generate`` has the student write knowledge where none is found, ``verify`` has it check its
     answers; a view must train each of them.
@@ -268,6 +287,7 @@ class Recipe(Settings):
     kb_budget: int | None = Field(None, ge=1)
     contrast: Contrast | None = None
     admission: bool | None = None
+    critic: Criticism | None = None
     whitebox: WhiteBox | None = None
     rounds: Rounds | None = None
     generate: Generate | None = None

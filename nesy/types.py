@@ -115,7 +115,8 @@ class Rationale:
     answer: str | None
     kept: bool
     reason: str
-    """``kept``, or why not: ``wrong answer``, ``no answer phrase``, ``truncated``, ``no steps``."""
+    """``kept``, or why not: ``wrong answer``, ``no answer phrase``, ``truncated``, ``no steps``,
+    ``below the critic's threshold``."""
 
 
 @dataclass(frozen=True, slots=True)

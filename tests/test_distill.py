@@ -16,10 +16,14 @@ from typing import Any
 import pytest
 import small
 
+from nesy import critic
+from nesy import recipe as recipes
+from nesy.critic import Critic, Labelled, Pair, of_entry
 from nesy.kb import store
 from nesy.kb.entry import Entry
 from nesy.kb.extract import Extraction
 from nesy.runs import read_records
+from nesy.student import drawn
 from nesy.types import Attempt, Rationale
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -316,3 +320,43 @@ def test_a_teacher_that_knows_nothing_is_told(tiny: Path, tmp_path: Path) -> Non
     assert told["entries"] == 0
     rows = made.rows("runs/two", "knowledge.jsonl")
     assert {row["reason"] for row in rows} == {"no section Applies When"}
+
+
+def test_a_critic_drops_rationales_and_entries_below_its_threshold(
+    distilled: Project, tmp_path: Path
+) -> None:
+    asked = recipes.load("embedded", ["data.benchmark=synth-gsm", "data.limit=24"])
+    questions = {q.id: q.text for q in drawn(asked)[0]}
+    given = [
+        Labelled(Pair(questions[r["question"]], f"{r['text']} So the answer is {r['answer']}."), 
+                 len(r["text"]) % 2 == 0, r["question"])
+        for r in distilled.rows("runs/one", "rationales.jsonl")
+    ]  # fmt: skip
+    folder = tmp_path / "critic"
+    settings = critic.Settings(
+        model=str(small.save_encoder(tmp_path / "encoder")), reads="apart", epochs=2, device="cpu"
+    )
+    critic.train(settings, given, given, given, folder)
+    kinds = ("rationales", "entries")
+    named = [f"--set=critic.{kind}={folder}" for kind in kinds]
+    other = project(tmp_path / "other", distilled.student)
+    other.nesy(*other.distilling("runs/strict", *named, "--set=critic.recall=0.5"))
+
+    judge = Critic(folder, "cpu")
+    least = judge.threshold(0.5)
+    made = other.rows("runs/strict", "rationales.jsonl")
+    assert Counter(r["reason"] for r in made).keys() == {"kept", "below the critic's threshold"}
+    scores = judge.score([one.pair for one in given])
+    rejected = {one.group for one, score in zip(given, scores, strict=True) if score < least}
+    assert {r["question"] for r in made if not r["kept"]} == rejected
+    entries = other.entries()
+    assert all(score >= least for score in judge.score([of_entry(e) for e in entries.values()]))
+    written = other.rows("runs/strict", "knowledge.jsonl")
+    assert {e["entry"] for e in written if e["kept"]} == set(entries)
+    (folder / "critic.json").write_text(
+        (folder / "critic.json").read_text("utf-8").replace('"slope":', '"slope":1'), "utf-8"
+    )
+    again = other.distilling("runs/strict", *named, "--set=critic.recall=0.5")
+    assert "a critic has changed since this run was begun" in other.fails(*again)
+    missing = other.distilling("runs/none", f"--set=critic.rationales={tmp_path}")
+    assert "so it is no critic" in other.fails(*missing)

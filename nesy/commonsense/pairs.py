@@ -91,10 +91,7 @@ def of_entries(kb: Path) -> dict[str, Pair]:
     Raises:
         EntryError: the knowledge base can't be read.
     """
-    return {
-        id_: Pair(entry.when, "\n".join([*([entry.lesson] if entry.lesson else []), *entry.facts]))
-        for id_, entry in store.load(kb).entries.items()
-    }
+    return {id_: critic.of_entry(entry) for id_, entry in store.load(kb).entries.items()}
 
 
 def measure(

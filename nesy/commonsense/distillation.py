@@ -359,6 +359,7 @@ def _gains(systems: Mapping[str, Sequence[Triple]], judge: Judge) -> list[Gain]:
     """The paper's claim, and what the filter does to teacher and student."""
     compared = (
         ("teacher none", "student high"),
+        ("teacher none", "student low"),
         ("teacher none", "student none"),
         ("student none", "student high"),
         ("teacher none", "teacher high"),

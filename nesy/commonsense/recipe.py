@@ -80,6 +80,7 @@ class Student(Section):
     batch_size: int | None = Field(32, ge=1)
     batch_tokens: int = Field(4096, ge=64)
     max_length: int = Field(128, ge=16)
+    top_p: float = Field(0.9, gt=0, le=1)
     max_tokens: int = Field(24, ge=1)
     seed: int = 0
     device: str = "auto"

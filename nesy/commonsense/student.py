@@ -88,7 +88,7 @@ def write(
     known: set[str] | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> list[Triple]:
-    """Let the student complete events under relations, sampled as the teacher was.
+    """Let the student complete events under relations, as often as the teacher did.
 
     Samples are numbered from ``first_sample``; a triple is made once, and not if ``known``
     holds its id.
@@ -100,7 +100,7 @@ def write(
     for number in range(recipe.corpus.tails):
         sampling = Sampling(
             temperature=recipe.corpus.temperature,
-            top_p=recipe.corpus.top_p,
+            top_p=recipe.student.top_p,
             max_tokens=recipe.student.max_tokens,
             seed=first_sample + number,
             stop=("\n",),

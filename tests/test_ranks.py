@@ -159,7 +159,8 @@ def test_examples_are_dealt_out_evenly() -> None:
 def test_a_distillation_in_two_processes(tmp_path: Path) -> None:
     student = small.save(tmp_path / "student", "llama", context=1024)
     made = project(tmp_path / "project", student)
-    words = ("--set", "train.held_out=4", "--set", "train.evaluations=2", "-q")
+    sets = ("train.held_out=4", "train.evaluations=2", "knowledge.special=null", "views.DC=1")
+    words = (*(word for one in sets for word in ("--set", one)), "-q")
     made.nesy(*made.distilling("runs/one", *words, limit=12))
     pack = (made.folder / "kb/distilled.yaml").read_text("utf-8")
     launcher = [sys.executable, "-m", "accelerate.commands.launch", "--cpu"]

@@ -79,8 +79,7 @@ class Endpoint:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.close()
-        self._call(self._cancel())
+        self._call(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -88,7 +87,8 @@ class Endpoint:
     def _call(self, coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
 
-    async def _cancel(self) -> None:
+    async def _close(self) -> None:
+        self._server.close()  # in the loop's thread: a connection that ends just then races it
         others = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
         for task in others:
             task.cancel()

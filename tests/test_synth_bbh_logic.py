@@ -188,15 +188,16 @@ def test_boolean_rewrites_one_operation_at_a_time() -> None:
 
 def test_multistep_restates_what_is_left() -> None:
     assert rationale("multistep_arithmetic", "((-1 + 2 + 9 * 5) - (-2 + 4)) =") == (
-        "First bracket: -1 + 2 + 9 * 5: 9 * 5 = 45. -1 + 2 + 45: -1 + 2 = 1. 1 + 45 = 46."
-        " Second bracket: -2 + 4 = 2. Together: 46 - 2 = 44."
+        "(-1 + 2 + 9 * 5) -: 9 * 5 = 45. -1 + 2 + 45: -1 + 2 = 1. 1 + 45 = 46."
+        " That leaves 46 -. (-2 + 4): -2 + 4 = 2. Together: 46 - 2 = 44."
     )
 
 
 def test_counting_skips_what_does_not_belong() -> None:
     question = "I have a flute, four stoves, and two drums. How many musical instruments do I have?"
     assert rationale("object_counting", question) == (
-        "a flute: 0 + 1 = 1. four stoves: no. two drums: 1 + 2 = 3."
+        "a flute (musical instruments): 0 + 1 = 1. four stoves (objects): no."
+        " two drums (musical instruments): 1 + 2 = 3."
     )
 
 

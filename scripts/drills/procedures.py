@@ -159,7 +159,10 @@ def table(rng: Random) -> Drill:
     rows = rng.sample(rng.choice((NAMES, [p.capitalize() for p in PLACES], [w.capitalize() for w in WORDS])), rng.randint(3, 6))
     column = rng.choice(THINGS)
     values = rng.sample(range(2, 99), len(rows))
-    body = rng.choice((", ", "; ", "\n")).join(f"{r}: {v}" for r, v in zip(rows, values, strict=True))
+    joint, line = rng.choice(((", ", "{}: {}"), ("; ", "{}: {}"), ("\n", "{}: {}"), ("\n", "{}: {} in all"), ("\n", "| {} | {} |")))
+    body = joint.join(line.format(r, v) for r, v in zip(rows, values, strict=True))
+    if line.startswith("|"):
+        body = f"| who | {column} |\n{body}"
     head = rng.choice((f"The list shows {column}.", f"Number of {column}:", f"Here is a table of {column}."))
     form = rng.randrange(5)
     if form == 0:

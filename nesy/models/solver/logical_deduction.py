@@ -52,6 +52,10 @@ class _At:
     shown: str
 
 
+_Statement = _At | tuple[str, str]
+"""A place, or a pair of which the first comes before the second."""
+
+
 @dataclass(slots=True)
 class _Puzzle:
     """What is known so far: which object has which place, and which comes before which."""
@@ -93,15 +97,14 @@ def solve(question: str) -> Solution | None:
         options = [(label, _statement(text, short, axis)) for label, text in OPTION.findall(lines)]
         if None not in told:
             break
-    known = [item for item in told if isinstance(item, _At)]
-    pairs = tuple(item for item in told if isinstance(item, tuple))
+    statements = [item for item in told if item is not None]
     asked = [(label, item) for label, item in options if isinstance(item, _At)]
-    if len(known) + len(pairs) != len(told) or len(asked) != len(options):
+    if len(statements) != len(told) or len(asked) != len(options):
         return None
     places = {item.place for _, item in asked}
     if len(places) != 1 or len(set(short.values())) != len(full):
         return None
-    steps = _deduce(tuple(short.values()), known, pairs, asked[0][1])
+    steps = _deduce(tuple(short.values()), statements, asked[0][1])
     labels = {item.name: label for label, item in asked}
     if steps is None or steps[-1] not in labels:
         return None
@@ -110,23 +113,20 @@ def solve(question: str) -> Solution | None:
     return Solution(" ".join(steps), answer, _KNOWLEDGE)
 
 
-def _deduce(
-    names: tuple[str, ...],
-    known: Sequence[_At],
-    pairs: tuple[tuple[str, str], ...],
-    asked: _At,
-) -> list[str] | None:
-    """Return the steps up to the asked place; the last is the object that has it."""
-    puzzle = _Puzzle(names, pairs)
-    steps = [f"Asked: {asked.shown} of {len(names)}."]
-    if known:
-        steps.append(f"{', '.join(f'{item.name} is {item.shown}' for item in known)}.")
-    for item in known:
+def _deduce(names: tuple[str, ...], told: Sequence[_Statement], asked: _At) -> list[str] | None:
+    """Return the steps up to the asked place; the last is the object that has it.
+
+    The statements are restated in the order of the text: to look for those of one kind first
+    is a search of its own.
+    """
+    puzzle = _Puzzle(names, tuple(item for item in told if isinstance(item, tuple)))
+    steps = [f"Asked: {asked.shown} of {len(names)}.", f"{', '.join(map(_restated, told))}."]
+    for item in told:
+        if isinstance(item, tuple):
+            continue
         if item.place in puzzle.places.values() or item.name in puzzle.places:
             return None
         puzzle.places[item.name] = item.place
-    if asked.place in puzzle.free:
-        steps.append(f"{', '.join(f'{a} before {b}' for a, b in pairs)}.")
     first, stuck = 2 * asked.place <= len(names) + 1, 0
     while asked.place in puzzle.free:
         if stuck == 0:
@@ -179,7 +179,13 @@ def _squeezed(puzzle: _Puzzle, steps: list[str]) -> str | None:
     return None
 
 
-def _statement(text: str, short: Mapping[str, str], axis: _Axis) -> _At | tuple[str, str] | None:
+def _restated(item: _Statement) -> str:
+    return (
+        f"{item[0]} before {item[1]}" if isinstance(item, tuple) else f"{item.name} is {item.shown}"
+    )
+
+
+def _statement(text: str, short: Mapping[str, str], axis: _Axis) -> _Statement | None:
     """Read "The owl is to the left of the crow" as a pair, "Joe finished third" as a place."""
     match = _SENTENCE.fullmatch(text.strip(". "))
     if match is None or match[1] not in short:

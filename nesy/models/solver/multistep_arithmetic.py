@@ -29,21 +29,24 @@ def solve(question: str) -> Solution | None:
     left, first = _bracket(match[1][1:-1].split())
     right, second = _bracket(match[3][1:-1].split())
     value = _compute(left, match[2], right)
+    # The sign between the brackets is carried along with the first result: it is far away by the
+    # time that it is needed.
     rationale = (
-        f"First bracket: {first} Second bracket: {second} "
-        f"Together: {left} {match[2]} {right} = {value}."
+        f"{match[1]} {match[2]}: {first} That leaves {left} {match[2]}. "
+        f"{match[3]}: {second} Together: {left} {match[2]} {right} = {value}."
     )
     return Solution(rationale, str(value), _KNOWLEDGE)
 
 
 def _bracket(symbols: list[str]) -> tuple[int, str]:
-    """Work out a bracket; each step states what is left, then computes one operation of it."""
+    """Work out a bracket; each later step states what is left before it computes an operation."""
     steps = [f"{' '.join(symbols)}."] if len(symbols) == 1 else []
     while len(symbols) > 1:
         i = symbols.index("*") if "*" in symbols else 1
         value = _compute(int(symbols[i - 1]), symbols[i], int(symbols[i + 1]))
         operation = f"{' '.join(symbols[i - 1 : i + 2])} = {value}."
-        steps.append(f"{' '.join(symbols)}: {operation}" if len(symbols) > 3 else operation)
+        restated = steps and len(symbols) > 3
+        steps.append(f"{' '.join(symbols)}: {operation}" if restated else operation)
         symbols = [*symbols[: i - 1], str(value), *symbols[i + 2 :]]
     return int(symbols[0]), " ".join(steps)
 

@@ -1,4 +1,4 @@
-"""BIG-Bench Hard ``object_counting``: a running total over what belongs to the category."""
+"""BIG-Bench Hard ``object_counting``: the category of each thing, and a running total."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NUMBERS = ("a", "two", "three", "four", "five", "six", "seven", "eight", "nine"
 _COUNTS = {word: count for count, word in enumerate(_NUMBERS, 1)} | {"an": 1, "one": 1}
 _KNOWLEDGE = Knowledge(
     when="things are listed and only those of one category are to be counted",
-    lesson="Go through the list in order and keep a running total of the things that belong.",
+    lesson="Go through the list, name what each thing is, and keep a total of those that belong.",
     facts=(
         "Things of another category are not counted.",
         "A number word before a thing counts it that many times; a or an counts it once.",
@@ -37,8 +37,8 @@ def solve(question: str) -> Solution | None:
             return None
         if category == asked:
             count = _COUNTS[word]
-            steps.append(f"{thing}: {total} + {count} = {total + count}.")
+            steps.append(f"{thing} ({category}): {total} + {count} = {total + count}.")
             total += count
         else:
-            steps.append(f"{thing}: no.")
+            steps.append(f"{thing} ({category}): no.")
     return Solution(" ".join(steps), str(total), _KNOWLEDGE)

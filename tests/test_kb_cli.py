@@ -174,6 +174,11 @@ def test_check_asks_for_links(capsys: pytest.CaptureFixture[str]) -> None:
         server.shutdown()
     again = from_json("check", "--links", code=1)["problems"]
     assert [p["entry"] for p in again] == ["here", "closed", "gone"]
+    run("edit", "gone", "--set", "source={url: gone}")
+    again = from_json("check", "--links", code=1)["problems"]
+    assert [p["message"] for p in again if p["entry"] == "gone"] == [
+        "source.url gone is no address"
+    ]
 
 
 def test_stats_counts() -> None:

@@ -168,13 +168,12 @@ def check(
         else:
             typer.echo("\n".join(lines))
         raise typer.Exit(1) from error
-    problems = [*checks.run(knowledge.all), *checks.licenses(knowledge.packs)]
+    problems = checks.run(knowledge.all, _unreachable if links else None)
+    problems += checks.licenses(knowledge.packs)
     problems += [
         checks.Problem(c.entry, "conflict", "warning", f"{c.field}: settle it with nesy kb merge")
         for c in store.conflicts(folder)
     ]
-    if links:
-        problems += checks.dead_links(knowledge.all.values(), _unreachable)
     if run is not None:
         problems += checks.unused(knowledge.entries.values(), _retrieved(run))
     if against is not None:

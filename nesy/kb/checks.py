@@ -52,14 +52,16 @@ class Problem:
     message: str
 
 
-def run(entries: Mapping[str, Entry]) -> list[Problem]:
-    """Run every check that needs nothing but the entries."""
+def run(
+    entries: Mapping[str, Entry], reach: Callable[[str], str | None] | None = None
+) -> list[Problem]:
+    """Run every check that needs nothing but the entries, and ``reach`` for ``dead_links``."""
     held = list(entries.values())
     return [
         *wrong_checks(held),
         *near_duplicates(held),
         *contradictions(held),
-        *dead_links(held),
+        *dead_links(held, reach),
     ]
 
 

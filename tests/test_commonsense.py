@@ -16,12 +16,13 @@ from typer.testing import CliRunner
 
 from nesy import resources
 from nesy.cli import app
-from nesy.commonsense import labels, measures, triples
+from nesy.commonsense import entries, labels, measures, triples
 from nesy.commonsense import recipe as recipes
 from nesy.commonsense.labels import Label, Session
 from nesy.commonsense.triples import Thought, Triple
 from nesy.errors import InputError, RecipeError
 from nesy.kb import store
+from nesy.kb.entry import Entry
 from nesy.runs import Run, read_records
 from nesy.types import Completion
 
@@ -215,21 +216,38 @@ def test_triples_become_drafts_and_an_edit_stays(
     words = ["entries", "--run", "runs/a", "--kb", str(kb)]
     project.call(*words)
     knowledge = store.load(kb)
-    kept = [t for t in _high(Path("runs/a")) if t.head.startswith("PersonX")]
+    kept = _high(Path("runs/a"))
     facts = {fact for entry in knowledge.entries.values() for fact in entry.facts}
     wanted = next(t for t in kept if t.relation == "xWant" and "Person" not in t.tail)
     assert f"Next, the person wants to {wanted.tail}." in facts
     assert not any("PersonX" in f"{e.when} {e.facts}" for e in knowledge.entries.values())
     assert {entry.status for entry in knowledge.entries.values()} == {"draft"}
+    words_out = ["kb", "export", "--triples", "--pack", "commonsense", "--kb", str(kb)]
+    lines = CALLS.invoke(app, words_out).stdout.splitlines()
+    assert sorted(lines) == sorted("\t".join((t.head, t.relation, t.tail)) for t in kept)
     first = next(iter(knowledge.entries))
     store.edit(kb, {first: {"facts": ["A person wrote this."], "status": "reviewed"}})
     counts = json.loads(project.call(*words, "--json").stdout)
     assert counts["kept"] == 1 and counts["added"] == 0
     assert store.load(kb).get(first).facts == ("A person wrote this.",)
-    out = CALLS.invoke(
-        app, ["kb", "export", "--format", "triples", "--pack", "commonsense", "--kb", str(kb)]
-    )
-    assert f"{first}\tfact\tA person wrote this." in out.stdout
+    assert f"{first}\tfact\tA person wrote this." in CALLS.invoke(app, words_out).stdout
+
+
+def test_an_entry_that_a_person_wrote_about_an_event_is_triples() -> None:
+    def read(when: str, *facts: str) -> list[tuple[str, str, str]]:
+        entry = Entry(id="own.one", when=when, facts=facts)
+        return list(entries.inferences(entry).values())
+
+    head = "PersonX thanks PersonY"
+    assert read(
+        "someone thanks someone else",
+        "As a result, the other person blushes.",
+        "As a result, the person is hugged by the other person.",
+        "This is polite.",
+        "People say that the person is .",
+    ) == [(head, "oEffect", "blushes"), (head, "xEffect", "is hugged by PersonY")]
+    assert read("someone sings", "As a result, the other person blushes.") == []
+    assert read("a rhyme is sung", "Then the person feels glad.") == []
 
 
 def _high(folder: Path) -> list[Triple]:

@@ -367,7 +367,7 @@ def test_import_names_the_line(name: str, content: str, place: str) -> None:
 
 
 def test_export_and_import_again() -> None:
-    triples = run("export", "--format", "triples").stdout.splitlines()
+    triples = run("export", "--triples").stdout.splitlines()
     assert "units.firkin\tfact\tA firkin of beer is 9 imperial gallons." in triples
     run("export", "--pack", "units", "-o", "units.jsonl")
     line = json.loads(Path("units.jsonl").read_text())

@@ -227,15 +227,21 @@ def _by_teacher(file: Path, pack: str, teacher: str) -> tuple[list[Entry], list[
 
 
 def export(
-    form: Annotated[str, typer.Option("--format", help="jsonl or triples.")] = "jsonl",
+    triples: Annotated[
+        bool, typer.Option("--triples", help="Tab-separated triples instead of JSONL.")
+    ] = False,
     pack: Annotated[str | None, typer.Option(help="Only this pack.")] = None,
     out: Annotated[Path | None, typer.Option("-o", "--output", help="A file.")] = None,
     folder: Folder = store.OWN,
 ) -> None:
-    """Write the entries that may be retrieved as JSONL or as tab-separated triples."""
+    """Write the entries that may be retrieved as JSONL or as triples.
+
+    A fact that `nesy commonsense entries` made of a triple, or that a person worded so, is written
+    as head, relation and tail again.
+    """
+    from nesy.commonsense.entries import inferences
     from nesy.kb.convert import to_jsonl, to_triples
 
-    choice(form, ("jsonl", "triples"), "--format")
     knowledge = store.load_known(folder)
     if pack is not None:
         choice(pack, knowledge.packs, "--pack")
@@ -245,7 +251,7 @@ def export(
         if pack in (None, knowledge.pack[id_])
     ]
     lines: Iterable[str] = (
-        to_jsonl(chosen, knowledge.pack) if form == "jsonl" else to_triples(chosen)
+        to_triples(chosen, inferences) if triples else to_jsonl(chosen, knowledge.pack)
     )
     text = "".join(f"{line}\n" for line in lines)
     if out is None:

@@ -20,6 +20,8 @@ Split = Literal["train", "validation", "test"]
 MAIN = ("xAttr", "xReact", "xEffect", "xIntent", "xWant", "xNeed", "HinderedBy")
 """The seven relations of the paper; a relation is a prompt ``commonsense-<relation>``."""
 
+_PREFIX = "commonsense-"  # of the prompts of relations, and of those that are for other things
+_NO_RELATIONS = ("events", "student", "thing")
 _SEEDS = Path(__file__).with_name("seeds.yaml")
 _WORDS = 12
 _CLEAN = re.compile(r"[A-Za-z0-9 ,'-]+")
@@ -72,6 +74,16 @@ def seeds() -> tuple[str, ...]:
 def names() -> tuple[str, ...]:
     """Names that say nothing about a person."""
     return tuple(resources.read_yaml(_SEEDS)["names"])
+
+
+def relations(head: str) -> list[str]:
+    """Names of the relations that can be asked of an event, the project's and one's own."""
+    named_ = (n.removeprefix(_PREFIX) for n in resources.names("prompts") if n.startswith(_PREFIX))
+    return [
+        name
+        for name in named_
+        if name not in _NO_RELATIONS and ("PersonY" in head or not concerns_other(name))
+    ]
 
 
 def concerns_other(relation: str) -> bool:
@@ -181,7 +193,7 @@ def kept(triples: Sequence[Triple]) -> list[Triple]:
 @cache
 def _prompt(relation: str) -> prompts.Prompt:
     try:
-        found = prompts.load(f"commonsense-{relation}")
+        found = prompts.load(f"{_PREFIX}{relation}")
     except InputError as error:
         raise InputError(f"relation {relation}: {error}") from error
     if found.target is None:

@@ -12,7 +12,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from nesy.kb.pack import wrong_fields
 
 _FIELDS = ("id", "when", "lesson", "facts", "example", "check", "scope", "source")
 _SLUG_WORDS = 8
+Triple = tuple[str, str, str]
 _LABELLED = re.compile(r"^(example|check|lesson):\s*(.*)$", re.IGNORECASE)
 
 
@@ -69,14 +70,23 @@ def to_jsonl(entries: Iterable[Entry], pack: Mapping[str, str]) -> Iterator[str]
         yield json.dumps(line, ensure_ascii=False)
 
 
-def to_triples(entries: Iterable[Entry]) -> Iterator[str]:
-    """Yield tab-separated lines: entry, relation, text."""
+def to_triples(
+    entries: Iterable[Entry], inferences: Callable[[Entry], Mapping[str, Triple]]
+) -> Iterator[str]:
+    """Yield tab-separated lines: entry, relation (``when``, ``fact`` …), text.
+
+    ``inferences`` gives head, relation and tail of the facts that are triples of their own; the
+    line of such a fact is that triple, and an entry with no other facts has no line ``when``.
+    """
     for entry in entries:
-        said = [("when", entry.when), ("lesson", entry.lesson), ("example", entry.example)]
-        said += [("fact", fact) for fact in entry.facts]
-        for relation, text in said:
-            if text is not None:
-                yield f"{entry.id}\t{relation}\t{' '.join(text.split())}"
+        own = inferences(entry)
+        said = [("lesson", entry.lesson), ("example", entry.example)]
+        said += [("fact", fact) for fact in entry.facts if fact not in own]
+        if not own or len(own) < len(entry.facts):
+            said.insert(0, ("when", entry.when))
+        lines = [(entry.id, relation, text) for relation, text in said if text is not None]
+        for line in (*lines, *own.values()):
+            yield "\t".join(" ".join(text.split()) for text in line)
 
 
 def new_id(pack: str, when: str, taken: Container[str]) -> str:

@@ -129,7 +129,7 @@ def entries(drafts: Sequence[Draft], pack: str, teacher: str) -> tuple[list[Entr
     by_facts: dict[tuple[str, ...], str] = {}
     for draft in drafts:
         said = tuple(sorted(_bare(fact) for fact in draft.facts))
-        key = by_facts.get(said, f"{pack}.{_slug(draft.when)}")
+        key = by_facts.get(said, f"{pack}.{slug(draft.when)}")
         by_facts.setdefault(said, key)
         groups.setdefault(key, []).append(draft)
     made = [_entry(id_, group, teacher) for id_, group in sorted(groups.items())]
@@ -168,11 +168,12 @@ def _bare(text: str) -> str:
     return " ".join(re.findall(r"\w+|[^\w\s.,;:!?'\"]", text.lower()))
 
 
-def _slug(text: str) -> str:
+def slug(text: str) -> str:
+    """Return a text as a part of an id: the same for the same words, another for others."""
     words = re.findall(r"[a-z0-9]+", text.lower())
-    slug = "-".join(words)
-    if slug and len(slug) <= _SLUG:
-        return slug
+    joined = "-".join(words)
+    if joined and len(joined) <= _SLUG:
+        return joined
     # What was cut off, or is in another script, must tell two entries apart all the same.
     digest = hashlib.sha256(_bare(text).encode()).hexdigest()[:8]
-    return f"{slug[: _SLUG - 9].strip('-') or 'entry'}-{digest}"
+    return f"{joined[: _SLUG - 9].strip('-') or 'entry'}-{digest}"

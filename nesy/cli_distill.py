@@ -19,6 +19,8 @@ from nesy.progress import Progress
 from nesy.recipe import Recipe
 from nesy.runs import RECIPE, Run
 from nesy.spend import prices_file
+from nesy.stages.questions import training_questions
+from nesy.stages.sharing import common, decisive
 from nesy.types import Attempt
 
 
@@ -45,7 +47,7 @@ def planned(
     for recipe, folder in writing[1:]:
         first = writing[0]
         same_pack = recipe.knowledge.pack == first[0].knowledge.pack
-        if same_pack and distill.common(recipe) != distill.common(first[0]):
+        if same_pack and common(recipe) != common(first[0]):
             raise InputError(
                 f"{first[1].name} and {folder.name} make different entries for one pack "
                 f"({recipe.knowledge.pack}); distil them in folders of their own (nesy init)"
@@ -63,8 +65,8 @@ def distilled(
     """
     made: list[Distilled] = []
     for number, (recipe, folder) in enumerate(plan):
-        before = [one for one in plan[:number] if distill.common(one[0]) == distill.common(recipe)]
-        same = [one for one in before if distill.decisive(one[0]) == distill.decisive(recipe)]
+        before = [one for one in plan[:number] if common(one[0]) == common(recipe)]
+        same = [one for one in before if decisive(one[0]) == decisive(recipe)]
         like = next((there for _, there in [*same, *before]), None)
         if len(plan) > 1:
             progress.say(f"recipe {recipe.name or folder.name} ({number + 1} of {len(plan)})")
@@ -79,7 +81,7 @@ def estimated(recipe: Recipe, folder: Path, asking: Settings, sample: int) -> li
         InputError: the benchmark's data are missing.
         ModelError: the teacher can't be loaded.
     """
-    questions, _ = distill.training_questions(recipe)
+    questions, _ = training_questions(recipe)
     failures = None
     if (folder / RECIPE).is_file():
         run = Run.open(folder)

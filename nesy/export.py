@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nesy import distill, models, pretrained, resources, student
+from nesy import models, pretrained, resources, student
 from nesy import recipe as recipes
 from nesy.errors import InputError, ModelError
 from nesy.recipe import Recipe
 from nesy.runs import MANIFEST, RECIPE
 from nesy.scoring import grade
+from nesy.stages.questions import training_questions
 from nesy.types import LM, Question, Sampling
 
 _QUESTIONS = 100
@@ -49,7 +50,7 @@ def merged(run: Path, folder: Path) -> Merged:
     recipe = _recipe(run)
     if folder.exists():
         raise InputError(f"{resources.shown(folder)}: is there already; choose another folder")
-    questions = distill.training_questions(recipe)[0][:_QUESTIONS]
+    questions = training_questions(recipe)[0][:_QUESTIONS]
     lm = student.load_student(recipe, run / "adapter")
     before = _answers(lm, recipe, questions)
     part = folder.with_name(f".{folder.name}.part")

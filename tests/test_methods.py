@@ -24,6 +24,7 @@ from nesy.kb import store
 from nesy.kb.extract import Extraction
 from nesy.progress import Progress
 from nesy.runs import Run
+from nesy.stages.sharing import common
 from nesy.types import Attempt, Completion, Example, Hit, Messages, Question, Sampling
 
 EVERY = [name for name in resources.names("recipes") if recipes.load(name).name is not None]
@@ -65,11 +66,11 @@ def test_every_published_method_is_there() -> None:
 
 
 def test_methods_differ_in_the_method_only() -> None:
-    base = distill.common(recipes.load("embedded"))
+    base = common(recipes.load("embedded"))
     for name in METHODS:
         made = recipes.load(name)
         own = {"admission": made.admission or False, "rounds": made.model_dump()["rounds"]}
-        assert distill.common(made) == {**base, **own}, name
+        assert common(made) == {**base, **own}, name
         assert made.budget == 2, name
         assert made.description, name
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 import small
 
-from nesy import distill, estimate, methods, recipe, rounds, student
+from nesy import distill, estimate, methods, recipe, student
 from nesy.errors import RecipeError, TrainingError
 from nesy.kb import store
 from nesy.kb.extract import Extraction
 from nesy.models.flow import Terms
 from nesy.progress import Progress
 from nesy.runs import Run
+from nesy.stages import rounds
 from nesy.types import Attempt, Completion, Example, Messages, Question, Rationale, Sampling
 
 SMALL = [

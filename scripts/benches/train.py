@@ -111,8 +111,9 @@ def _dtype():
 
 def _data(asked, folder, settings):
     """Write the examples for both sides; return (base, tokens of an epoch, held-out examples)."""
-    from nesy import benchmarks, distill, models, pretrained, prompts, rows, views
+    from nesy import benchmarks, models, pretrained, prompts, rows, views
     from nesy.recipe import View
+    from nesy.stages.rationales import judged, lessons_of
     from nesy.types import Rationale, Sampling
 
     base = pretrained.locate("tiny")
@@ -121,9 +122,9 @@ def _data(asked, folder, settings):
     written = models.load("solver").generate(
         [prompt.render(question=q.text) for q in questions], Sampling(max_tokens=2048)
     )
-    kept = [distill._rationale(q, 0, c) for q, c in zip(questions, written, strict=True)]
+    kept = [judged(q, 0, c) for q, c in zip(questions, written, strict=True)]
     assert all(isinstance(one, Rationale) and one.kept for one in kept)
-    lessons = distill._lessons(questions, kept)
+    lessons = lessons_of(questions, kept)
     examples = views.examples(lessons, {"std-cot": View()})
     taught, held_out = examples[:-HELD_OUT], examples[-HELD_OUT:]
     tokenizer = pretrained.load_tokenizer(base)

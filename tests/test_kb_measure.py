@@ -178,6 +178,16 @@ def test_report_card_of_an_edit(project: Path) -> None:
     assert "name an entry" in run("test", code=2).stderr
 
 
+def test_questions_on_a_shipped_fact_are_known_after_an_edit_was_saved(project: Path) -> None:
+    dram = "A fluid dram is {} minims."
+    given = {"id": "units.fluid-dram", "when": "fluid drams", "facts": [dram.format(61)]}
+    pack = {"name": "units", "license": "CC0-1.0", "entries": [given]}
+    Path("kb/units.yaml").write_text(json.dumps(pack))
+    for words in (["units.fluid-dram"], ["--edit", "61 minims", "62 minims"]):
+        card = from_json("test", *words, "--count", "2")["card"]
+        assert [mark["questions"] for mark in card[:3]] == [2, 2, 2]
+
+
 def test_changed_weights_and_missing_records_are_refused(project: Path) -> None:
     with Path("said.jsonl").open("a") as file:
         file.write('{"completion": "So the answer is 5."}\n')

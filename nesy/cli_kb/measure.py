@@ -195,7 +195,8 @@ def test(
     rest = {i: entry for i, entry in entries.items() if i != new.id}
     base = index.updated(rest if edit is None else entries)
     lm, cached = recorded.model()
-    probes = edits.embedded(old, new, count)
+    stated = _stated(folder, old)
+    probes = edits.embedded(stated, new, count)
     if questions is not None:
         probes += edits.read(questions, new)
     if teacher is not None:
@@ -212,7 +213,7 @@ def test(
         [[one.hit.entry for one in some] for some in near],
         [[one.hit.entry for one in some] for some in searching(recorded.questions)],
         new.id,
-        edits.fact_ids(old),
+        edits.fact_ids(stated),
         count,
     )
     card = edits.card(
@@ -255,6 +256,12 @@ def _chosen(knowledge: store.KnowledgeBase, id_: str | None, edit: tuple[str, st
         names = ", ".join(entry.id for entry in holding[:10]) or "no entry"
         raise InputError(f"{edit[0]!r} stands in {names}; name the entry that you mean")
     return holding[0]
+
+
+def _stated(folder: Path, entry: Entry) -> Entry:
+    """Return an entry with the facts that nesy wrote, from which questions on them are known."""
+    written = store.generated(folder).get(entry.id, {}).get("facts")
+    return entry if written is None else entry.model_copy(update={"facts": tuple(written)})
 
 
 def _texts_with(entry: Entry, words: str) -> list[str]:
@@ -313,7 +320,8 @@ def gate(
     held = Run.open(run or _latest())
     path = held.folder / RECIPE
     recipe = recipes.parse(resources.read_text(path), resources.shown(path))
-    questions = _held_out(recipe, benchmark or recipe.data.benchmark, limit, seed)
+    asked = benchmark or recipe.data.benchmark
+    questions = _held_out(recipe, asked, limit, seed)
     lm = student.load_student(recipe, held.folder / "adapter")
     cached = student.answering(recipe, stored(lm))
     prompt = student.prompt(recipe)
@@ -329,7 +337,7 @@ def gate(
     held.write_json("gate", asdict(made))
     if as_json:
         return emit(asdict(made))
-    typer.echo(f"{made.questions:,} held-out training questions of {questions[0].benchmark}")
+    typer.echo(f"{made.questions:,} held-out training questions of {asked}")
     typer.echo("coverage   risk  threshold   (answered without knowledge, surest first)")
     for share in range(1, 11):
         point = min(made.curve, key=lambda p: (abs(p.coverage - share / 10), p.threshold))

@@ -225,7 +225,7 @@ def diff(
     """
     now = {id_: entry.plain() for id_, entry in store.load(folder).all.items()}
     if old is None:
-        before = _generated(folder)
+        before = store.generated(folder)
         now = {i: {n: v for n, v in f.items() if n != "id"} for i, f in now.items()}
     elif Path(old).is_dir():
         before = {id_: entry.plain() for id_, entry in store.load(Path(old)).all.items()}
@@ -251,19 +251,6 @@ def diff(
         typer.echo("no difference", err=True)
     if made is not None:
         print_impact(made)
-
-
-def _generated(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return the fields of each entry as nesy wrote it: shipped, imported or distilled."""
-    before: dict[str, dict[str, Any]] = {}
-    shipped = store.load(resources.builtin("kb"))
-    for name in shipped.packs.keys() & {path.stem for path in folder.glob("*.yaml")}:
-        for entry in shipped.packs[name].entries:
-            before[entry.id] = {n: v for n, v in entry.plain().items() if n != "id"}
-    for memory in lock.read(folder / lock.NAME).packs.values():
-        before |= {id_: dict(fields) for id_, fields in memory.generated.items()}
-        before |= {id_: {} for id_ in memory.deleted}
-    return before
 
 
 def log(folder: Folder = store.OWN, as_json: AsJson = False) -> None:

@@ -142,6 +142,22 @@ def load_known(folder: Path = OWN) -> KnowledgeBase:
     return load(folder, shipped) if folder.is_dir() else load(shipped)
 
 
+def generated(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the fields of each entry, but the id, as nesy wrote it: shipped, imported, distilled.
+
+    What was deleted since has none.
+    """
+    before: dict[str, dict[str, Any]] = {}
+    shipped = load(resources.builtin("kb"))
+    for name in shipped.packs.keys() & {path.stem for path in folder.glob("*.yaml")}:
+        for entry in shipped.packs[name].entries:
+            before[entry.id] = _fields(entry)
+    for memory in locks.read(folder / LOCK).packs.values():
+        before |= {id_: dict(fields) for id_, fields in memory.generated.items()}
+        before |= {id_: {} for id_ in memory.deleted}
+    return before
+
+
 def empty() -> KnowledgeBase:
     """Return a knowledge base without entries."""
     return _assembled({}, {}, {}, {})

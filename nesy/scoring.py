@@ -99,8 +99,9 @@ def extract(
     start, end = own_part(text)
     if rule == "strict":
         return _strict(text, start, end, kind)
-    found = list(_MARKER.finditer(text, start, end))
-    limits = [*(marker.start() for marker in found), end][1:]
+    marker = _CHOICE_MARKER if kind == "choice" else _MARKER
+    found = list(marker.finditer(text, start, end))
+    limits = [*(m.start() for m in found), end][1:]
     segments = [(m.end(), limit, str(m.lastgroup)) for m, limit in zip(found, limits, strict=True)]
     if kind == "text":  # "the answer is" is too common in prose to beat the full phrase
         segments.sort(key=lambda segment: segment[2] in _FULL_PHRASES)
@@ -145,18 +146,22 @@ _RUN_ON = re.compile(
     r"\n[ \t]*(?:\*\*|#+ ?)?(?:Q|Question|Problem|Exercise|Knowledge|User|Human|Instruction)"
     r"(?: ?\d+)?(?:\*\*)?[ \t]*:|<\|[^|>\n]{1,40}\|>|</s>|<eos>|<end_of_turn>"
 )
-_MARKER = re.compile(
+_MARKERS = (
     r"(?P<phrase>\bso,? the (?:final |correct )?answer is\b)"
     r"|(?P<hash>\#{4})"
     r"|(?P<boxed>\\boxed\s*(?=\{))"
     r"|(?P<label>^[ \t>*\#_]*(?:(?:the )?(?:final |correct )?answer|a)[*_]*[ \t]*:)"
     r"|(?P<answer>\b(?:the|my|our|this|final|correct|right|best) (?:final |correct |right |best )?"
     r"(?:answer|option|choice|result)(?: (?:choice|option|here|to [^.:\n]{1,60}?))?"
-    r" (?:is|was|=|will be|would be|should be|must be)\b)",
-    re.IGNORECASE | re.MULTILINE,
+    r" (?:is|was|=|will be|would be|should be|must be)\b)"
 )
+_CHOICE_LABEL = (
+    r"|(?P<choice>^[ \t>*\#_]*(?:the )?(?:final|correct|right|best) (?:choice|option)[*_]*[ \t]*:)"
+)
+_MARKER = re.compile(_MARKERS, re.IGNORECASE | re.MULTILINE)
+_CHOICE_MARKER = re.compile(_MARKERS + _CHOICE_LABEL, re.IGNORECASE | re.MULTILINE)
 _FULL_PHRASES = ("phrase", "hash", "boxed", "label")
-_GUESSES = ("last number", "last option", "last word", "whole text", "first word")
+_GUESSES = ("last number", "last option", "last word", "whole text", "first word", "conclusion")
 _SHORT = 200  # characters of a completion that can be an answer and nothing else
 _NEGATED = re.compile(r"[\s*:]*(?:not|neither|n't)\b", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?](?=[*_\"')\]]*(?:\s|$))|\n|$")
@@ -223,6 +228,15 @@ _LABEL = re.compile(
     r"(?P<letter>[A-Za-z])[)\]}]*(?P<after>\s*(?:[.:,;)\]}*]|$)|\s+(?:because|since|as|which|is|"
     r"[-\u2013\u2014])\b)",
     re.IGNORECASE,
+)
+
+# A last sentence that says nothing else: "Therefore, B is correct.", "C is the best choice."
+# Without either word an option may only be called true: "A is false. B is correct."
+_CONCLUSION = re.compile(
+    r"\s*(?P<so>(?:[Tt]herefore|[Tt]hus|[Hh]ence|[Ss]o|[Aa]ccordingly|[Ii]n conclusion),? )?"
+    r"(?:(?:[Tt]he )?(?:[Oo]ption|[Cc]hoice|[Aa]nswer|[Ll]etter) )?"
+    r"[*_(\[]*(?P<letter>[A-Z])[*_)\]]* is (?:the )?(?:correct|right|best)"
+    r"(?(so)(?: (?:answer|choice|option|one))?| (?:answer|choice|option|one))[*_]*[.!]?[*_]*"
 )
 
 
@@ -389,6 +403,9 @@ def _without_phrase(
         if found is not None:
             return Extracted(found[0], "whole text", found[1])
     if kind == "choice":
+        concluded = _CONCLUSION.fullmatch(text, closing, end)
+        if concluded is not None and _in_range(concluded["letter"], choices):
+            return Extracted(f"({concluded['letter']})", "conclusion", concluded.span("letter"))
         labels = list(_PARENTHESISED.finditer(text, closing, end))
         if len(labels) == 1 and _is_closed(text, end):
             return Extracted(f"({labels[0][1].upper()})", "last option", labels[0].span())

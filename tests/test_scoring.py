@@ -118,6 +118,11 @@ def test_no_number(text: str) -> None:
         ("pineapple", "(B)"),
         ("It is yellow. That is option (B).", "(B)"),
         ("So the answer is (A). Wait. So the answer is (C).", "(C)"),
+        ("Best choice: C", "(C)"),
+        ("It is green.\n**Correct option:** a pear", "(C)"),
+        ("It is yellow. Therefore, B is correct.", "(B)"),
+        ("It is yellow.\n\nThus option **D** is correct", "(D)"),
+        ("It is yellow. B is the correct answer.", "(B)"),
     ],
 )
 def test_lenient_choice(text: str, value: str) -> None:
@@ -128,7 +133,13 @@ def test_lenient_choice(text: str, value: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "I think so.", "Say (A). It could be (A) or (B).", "So the answer is a fruit."],
+    [
+        *("", "I think so.", "Say (A). It could be (A) or (B).", "So the answer is a fruit."),
+        # An option is only called true or the better one of two, or it is none of them.
+        *("A is false. B is correct.", "It grows. Therefore, B is not correct."),
+        *("Neither. Therefore, neither A nor B is correct.", "It grows. Thus, A or B is correct."),
+        *("It grows. So if B is correct, A is not.", "It grows. Therefore, E is correct."),
+    ],
 )
 def test_no_choice(text: str) -> None:
     assert extract(text, "choice", FRUIT) is None

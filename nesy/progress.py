@@ -73,7 +73,7 @@ class Progress:
                 if now - spoken < _QUIET_SECONDS or not done:
                     return
                 spoken = now
-                left = (now - begun) * (total - done) / done
+                left = (now - begun) * max(0, total - done) / done
                 said = (
                     f"  {title}: {done:,}/{total:,}, {_rate(done, begun, unit)}, {left:.0f} s left"
                 )

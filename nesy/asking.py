@@ -86,7 +86,6 @@ class Teacher:
         self._lm = CachedLM(lm, self._store, run=self._id, price=price)
         self._written = 0.0
         self.retried = 0
-        self._write()
 
     def ask(
         self, stage: str, requests: Sequence[Request], sampling: Sampling, advance: Advance
@@ -104,6 +103,7 @@ class Teacher:
         if not self._settings.retry_failed:
             requests = [r for r in requests if (r.question, r.sample) not in before]
         self._lm.stage = stage
+        self._write()  # the run's id is known before anything is charged to it
         come: dict[int, Completion | Failure] = {}
         turn = done = 0
         try:

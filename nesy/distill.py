@@ -85,12 +85,11 @@ def distill(
     """
     store.load(kb)  # a broken knowledge base is told before anything is spent
     with Run.create(folder, recipe.dump()) as run:
+        asking = asking or Settings()
+        teacher = Teacher(recipe.teacher.model, run, asking)
         critics = load_critics(recipe, run)
         if like is not None and run.done("questions") is None:
             take_over(recipe, run, like)
-        asking = asking or Settings()
-        teacher = Teacher(recipe.teacher.model, run, asking)
-
         questions = draw_questions(recipe, run, progress)
         first = questions
         if asking.max_usd is not None:

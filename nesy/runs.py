@@ -65,20 +65,16 @@ class Run:
     def create(cls, folder: Path, recipe: str) -> Run:
         """Make the folder with its resolved recipe, or open it again for the same recipe.
 
-        ``recipe`` is the YAML text that is written as ``recipe.yaml``.
+        ``recipe`` is the YAML text that is written as ``recipe.yaml``. It takes the place of
+        another one under which nothing was done yet, as when a key was missing.
 
         Raises:
             InputError: the folder holds a run of another recipe, or something else, or
                 another process is writing to it.
         """
         path = folder / RECIPE
-        if path.is_file():
-            if path.read_text("utf-8") != recipe:
-                raise InputError(
-                    f"{resources.shown(path)}: this folder holds a run of another recipe; "
-                    "choose another --output-dir, or delete the folder to start over"
-                )
-        elif folder.is_dir() and any(p.name != ".lock" for p in folder.iterdir()):
+        known = path.is_file()
+        if not known and folder.is_dir() and any(p.name != ".lock" for p in folder.iterdir()):
             raise InputError(
                 f"{resources.shown(folder)}: the folder is not empty and holds no {RECIPE}; "
                 "choose another --output-dir"
@@ -86,8 +82,15 @@ class Run:
         folder.mkdir(parents=True, exist_ok=True)
         run = cls(folder)
         run._acquire()
-        if not path.is_file():
-            _write_whole(path, recipe)
+        if known and path.read_text("utf-8") == recipe:
+            return run
+        if known and any(p.name != RECIPE and p.name[0] != "." for p in folder.iterdir()):
+            run.close()
+            raise InputError(
+                f"{resources.shown(path)}: this folder holds a run of another recipe; "
+                "choose another --output-dir, or delete the folder to start over"
+            )
+        _write_whole(path, recipe)
         return run
 
     @classmethod

@@ -72,7 +72,9 @@ def test_broken_line_in_the_middle_is_named(tmp_path: Path) -> None:
 
 
 def test_run_folder_is_not_reused_for_another_recipe(tmp_path: Path) -> None:
-    Run.create(tmp_path / "r", "seed: 0\n").close()
+    Run.create(tmp_path / "r", "seed: 1\n").close()  # nothing came of it, so it gives way
+    with Run.create(tmp_path / "r", "seed: 0\n") as run:
+        run.finish("questions")
     Run.create(tmp_path / "r", "seed: 0\n").close()
     with pytest.raises(InputError, match="another recipe"):
         Run.create(tmp_path / "r", "seed: 1\n")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import shlex
 import shutil
 import sys
@@ -330,8 +331,10 @@ def _numbers(option: str, given: str | None) -> tuple[int, ...]:
 
 
 def _same_command() -> str:
-    """The command that is running, as a person would type it again."""
-    return shlex.join(["nesy", *(word for word in sys.argv[1:] if word != "--no-resume")])
+    """The command that is running, as a person would type it again, without what is secret."""
+    bare = re.compile(r"((?:--base[-_]url=)?\w+://)(?:[^/]*@)?([^?]*)(?:\?.*)?")
+    words = (bare.sub(r"\1\2", word) for word in sys.argv[1:] if word != "--no-resume")
+    return shlex.join(["nesy", *words])
 
 
 @app.command()

@@ -31,6 +31,7 @@ from nesy.errors import InputError
 from nesy.kb import store
 from nesy.kb.encoder import load_encoder
 from nesy.kb.search import IndexSearch
+from nesy.models.openai import bare_url
 from nesy.progress import Progress
 from nesy.prompts import Prompt
 from nesy.recipe import Recipe
@@ -196,25 +197,40 @@ def grade_stored(path: Path, asked: Asked) -> Measured:
     carved = known.carve is not None
     wanted = asked.split or ("all" if carved or "test" not in known.splits else "test")
     loaded = benchmarks.read(
-        asked.benchmark, wanted, tasks=asked.tasks or None, strict_data=asked.strict_data
+        asked.benchmark,
+        wanted,
+        tasks=asked.tasks or None,
+        seed=asked.seed,
+        strict_data=asked.strict_data,
     )
     graded = stored.grade_file(path, loaded.questions)
-    remarks = _remarks([loaded], graded.attempts)
+    questions, attempts = loaded.questions, graded.attempts
+    settings: dict[str, Any] = {
+        "responses": str(path),
+        "benchmark": asked.benchmark,
+        "split": wanted,
+        "tasks": list(asked.tasks),
+    }
+    if asked.limit is not None:
+        settings |= {"limit": asked.limit, "seed": asked.seed}
+        questions = benchmarks.sample(questions, asked.limit, asked.seed)
+        chosen = {question.id for question in questions}
+        attempts = [attempt for attempt in attempts if attempt.question in chosen]
+        if not attempts:
+            raise InputError(
+                f"{resources.shown(path)}: answers none of the {len(questions)} questions that "
+                f"--limit {asked.limit} chooses; give a higher one, or leave it out"
+            )
+    remarks = _remarks([loaded], attempts)
     if graded.unknown:
         lines = ", ".join(map(str, graded.unknown[:10]))
         remarks.append(
             f"{len(graded.unknown)} rows are left out, no such question is at hand (line {lines}"
             + (" …)" if len(graded.unknown) > 10 else ")")
         )
-    settings = {
-        "responses": str(path),
-        "benchmark": asked.benchmark,
-        "split": wanted,
-        "tasks": list(asked.tasks),
-    }
     report = evaluate.document(
         asked.benchmark,
-        graded.attempts,
+        attempts,
         config=settings,
         full=_full([loaded], wanted),
         cell=None,
@@ -222,11 +238,11 @@ def grade_stored(path: Path, asked: Asked) -> Measured:
     )
     if asked.output_dir is not None:
         with Run.create(asked.output_dir, json.dumps(settings, indent=2) + "\n") as run:
-            evaluate.keep(run, loaded.questions, graded.attempts, {"responses": str(path)})
+            evaluate.keep(run, questions, attempts, {"responses": str(path)})
             run.write_json("report", report)
-            run.write_manifest({"benchmark": asked.benchmark, "questions": len(graded.attempts)})
+            run.write_manifest({"benchmark": asked.benchmark, "questions": len(attempts)})
     folder = asked.output_dir or path
-    return Measured(folder, graded.attempts, None, report, remarks, _telling(graded.attempts))
+    return Measured(folder, attempts, None, report, remarks, _telling(attempts))
 
 
 def _telling(attempts: Sequence[Attempt]) -> str:
@@ -511,7 +527,7 @@ def _settings(asked: Asked, recipe: Recipe) -> str:
         "run": None if asked.run is None else str(asked.run),
         "model": recipe.student.model,
         "adapter": None if asked.adapter is None else str(asked.adapter),
-        "base_url": asked.base_url,
+        "base_url": None if asked.base_url is None else bare_url(asked.base_url),
         "benchmark": asked.benchmark,
         "split": asked.split,
         "tasks": list(asked.tasks),

@@ -317,6 +317,21 @@ def test_stored_responses_become_a_run_to_compare(project: Path) -> None:
     assert latest(Run.open(project / "one"))[0].__class__ is Attempt
 
 
+def test_a_limit_chooses_among_stored_responses(project: Path) -> None:
+    questions = load("example", "all")
+    rows = [{"question": q.text, "response": f"So the answer is {q.target}."} for q in questions]
+    (project / "r.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ["--benchmark", "example", "--responses", "r.jsonl", "--limit", "5"]
+    evaluated(*words, "--output-dir", "r")
+    measured = [row["id"] for row in _lines(project / "r/questions.jsonl")]
+    assert measured == [q.id for q in load("example", "all", limit=5)]
+    assert [row["question"] for row in _lines(project / "r/attempts.jsonl")] == measured
+    others = [row for row, q in zip(rows, questions, strict=True) if q.id not in measured]
+    (project / "r.jsonl").write_text("".join(json.dumps(row) + "\n" for row in others))
+    with pytest.raises(InputError, match="answers none of the 5 questions that --limit 5 chooses"):
+        evaluated(*words)
+
+
 def test_rescoring_renews_the_report(project: Path) -> None:
     before = evaluated(*scripted(project / "said.jsonl", 2), "--output-dir", "a")
     assert before["results"]["example"]["acc,lenient"] == pytest.approx(0.9)

@@ -136,6 +136,28 @@ def test_a_wrong_key_ends_at_once_and_is_not_shown(made: Project, endpoint: Endp
     no_key(made.folder, Path(made.env["NESY_HOME"]))
 
 
+def test_a_run_that_could_not_begin_gives_way_to_another_teacher(made: Project) -> None:
+    del made.env["OPENAI_API_KEY"], made.env["OPENAI_BASE_URL"]
+    assert made.fails(*words(made)).startswith("openai: set OPENAI_API_KEY")
+    other = ["transcripts:none.jsonl" if word == "openai:m" else word for word in words(made)]
+    assert made.fails(*other).startswith("none.jsonl: ")
+
+
+def test_an_evaluation_and_its_report_show_no_key(made: Project, endpoint: Endpoint) -> None:
+    endpoint.fault = lambda number, body: "refused" if number == 3 else None
+    address = f"{endpoint.url}?api-key={KEY}"
+    measured = ("eval", "--benchmark", "synth-gsm", "--model", "openai:m", "--base-url", address)
+    words = (*measured, "--split", "test", "--limit", "6", "--output-dir", "measured")
+    said = made.call(*words)
+    assert said.returncode == 2
+    assert "it was shown [key]" in said.stderr
+    endpoint.fault = lambda number, body: None
+    shown = made.nesy(*words) + made.nesy("report", "measured", "-o", "page.html")
+    assert KEY not in shown + said.stdout + said.stderr
+    assert (made.folder / "page.html").is_file()
+    no_key(made.folder, Path(made.env["NESY_HOME"]))
+
+
 def test_the_cap_keeps_everything_and_a_higher_one_goes_on(
     made: Project, endpoint: Endpoint
 ) -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from nesy import pretrained
+from nesy import picture, pretrained
 from nesy.errors import InputError, ModelError, TrainingError
 from nesy.kb import encoder
 from nesy.kb.entry import Entry
@@ -247,7 +247,7 @@ def train(
     )
     out_dir.mkdir(parents=True, exist_ok=True)
     network.save(out_dir)
-    (out_dir / "precision-recall.svg").write_text(picture(report), "utf-8")
+    (out_dir / "precision-recall.svg").write_text(drawn(report), "utf-8")
     # Written last: without it the training counts as unfinished.
     (out_dir / REPORT).write_text(to_json(report) + "\n", "utf-8")
     return report
@@ -333,38 +333,14 @@ def curve(scores: Sequence[float], valid: Sequence[bool]) -> tuple[tuple[float, 
     return tuple(points)
 
 
-def picture(report: Report) -> str:
+def drawn(report: Report) -> str:
     """The precision-recall curve of the test set as an SVG image."""
-    low = math.floor(10 * min(p for _, p in report.curve)) / 10
-    span = max(0.1, 1 - low)
-
-    def place(recall: float, precision: float) -> str:
-        return f"{60 + 400 * recall:.1f},{20 + 300 * (1 - precision) / span:.1f}"
-
-    line = " ".join(place(*point) for point in report.curve)
-    base = place(0, report.test.valid).split(",")[1]
-    marks = "".join(
-        f'<circle cx="{x}" cy="{y}" r="4" fill="#c0392b"/>'
-        f'<text x="{float(x) + 6}" y="{float(y) - 6}">R {recall}</text>'
-        for recall, kept in report.at.items()
-        for x, y in [place(kept.recall, kept.precision).split(",")]
-    )
-    ticks = "".join(
-        f'<text x="{60 + 400 * n / 10:.0f}" y="338" text-anchor="middle">{n / 10}</text>'
-        for n in range(0, 11, 2)
-    ) + "".join(
-        f'<text x="52" y="{24 + 300 * n / 4:.0f}" text-anchor="end">{1 - span * n / 4:.2f}</text>'
-        for n in range(5)
-    )
-    return (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 480 370" font-family="sans-serif"'
-        ' font-size="11"><rect width="480" height="370" fill="white"/>'
-        '<path d="M60,20 V320 H460" fill="none" stroke="#444"/>'
-        f'<path d="M60,{base} H460" stroke="#999" stroke-dasharray="4"/>'
-        f'<polyline points="{line}" fill="none" stroke="#2255aa" stroke-width="2"/>{marks}{ticks}'
-        '<text x="260" y="358" text-anchor="middle">recall of valid pairs</text>'
-        '<text x="60" y="12">precision; dashed: all kept; dots: thresholds from validation</text>'
-        "</svg>\n"
+    return picture.curve(
+        report.curve,
+        "recall of valid pairs",
+        "precision; dashed: all kept; dots: thresholds from validation",
+        level=report.test.valid,
+        marks={f"R {name}": (kept.recall, kept.precision) for name, kept in report.at.items()},
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import small
@@ -215,6 +216,9 @@ def test_gate_is_fitted_on_questions_that_were_not_trained_on(
     assert told["questions"] == 12
     assert 0 <= told["threshold"] <= 1
     assert told["curve"][0]["coverage"] == 1.0
+    shown = ElementTree.fromstring(Path("runs/one/gate.svg").read_text("utf-8"))
+    line = next(part for part in shown.iter() if part.tag.endswith("polyline")).attrib["points"]
+    assert len(line.split()) == sum(point["coverage"] > 0 for point in told["curve"])
     assert json.loads(Path("runs/one/gate.json").read_text()) == told
     lines = run("gate", "runs/one", *short).stdout
     assert "12 held-out training questions of synth-gsm" in lines

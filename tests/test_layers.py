@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HEAVY = ("torch", "transformers", "faiss", "sentence_transformers", "datasets")
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("types", "errors", "numerals"),
+    ("types", "errors", "numerals", "picture"),
     (
         *("resources", "recipe", "prompts", "scoring", "runs", "stats", "facts", "pretrained"),
         *(

@@ -335,6 +335,8 @@ def gate(
         [attempt.outcome == "correct" for attempt in knowing],
     )
     held.write_json("gate", asdict(made))
+    picture = held.folder / "gate.svg"
+    picture.write_text(gates.drawn(made), "utf-8")
     if as_json:
         return emit(asdict(made))
     typer.echo(f"{made.questions:,} held-out training questions of {asked}")
@@ -353,6 +355,7 @@ def gate(
     typer.echo(
         f"threshold            {made.threshold:.4f}: {made.retrieving:.0%} of questions retrieve"
     )
+    typer.echo(f"picture              {resources.shown(picture)}")
     typer.echo(f"next                 nesy eval --gate {made.threshold:.4f} …")
 
 

@@ -191,7 +191,13 @@ def import_(
     folder: Folder = store.OWN,
     as_json: AsJson = False,
 ) -> None:
-    """Turn a file into draft entries; importing it again keeps what people changed since."""
+    """Turn a file into draft entries; importing it again keeps what people changed since.
+
+    Markdown: a heading says when an entry applies, list items are its facts, other text its lesson.
+    CSV and JSONL: columns or keys id, when, lesson, facts, example and check; in a CSV facts are
+    separated by " | ". With --teacher the statements of any text become facts, each checked against
+    its passage.
+    """
     from nesy.kb.convert import read_entries
 
     entries, refused = (

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from nesy import stats
+from nesy import picture, stats
 from nesy.errors import InputError, ModelError
 from nesy.kb.index import Found
 from nesy.kb.search import Searching
@@ -160,6 +160,22 @@ def fit(confidence: Sequence[float], alone: Sequence[bool], knowledge: Sequence[
         gain=stats.pair(always, checked),
         area=_area(confidence, alone),
         curve=curve,
+    )
+
+
+def drawn(made: Fit) -> str:
+    """The risk-coverage curve as an SVG image."""
+    answered = [point for point in made.curve if point.coverage]  # of no answer there is no risk
+    return picture.curve(
+        [(point.coverage, point.risk) for point in answered],
+        "coverage: share of questions answered without knowledge, surest first",
+        "risk: share of wrong answers among them; dashed: all questions with knowledge",
+        level=1 - made.knowledge,
+        marks={
+            f"gate {point.threshold:.2f}": (point.coverage, point.risk)
+            for point in answered
+            if point.threshold == made.threshold
+        },
     )
 
 

@@ -32,6 +32,7 @@ class Provider(ThreadingHTTPServer):
         self.looks = 2
         self.status = "completed"
         self.failing: set[str] = set()
+        self.refusing = ""
         self.answered: list[str] = []
 
     @property
@@ -68,7 +69,11 @@ class Provider(ThreadingHTTPServer):
             asked = json.loads(line)
             text = asked["body"]["messages"][-1]["content"]
             row = {"custom_id": asked["custom_id"], "error": None}
-            if text in self.failing:
+            if self.refusing in asked["body"]:
+                said = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
+                body = {"error": {"message": said}}
+                bad.append({**row, "response": {"status_code": 400, "body": body}})
+            elif text in self.failing:
                 body = {"error": {"message": "too long", "code": "context_length_exceeded"}}
                 bad.append({**row, "response": {"status_code": 400, "body": body}})
             else:
@@ -171,6 +176,16 @@ def test_what_failed_in_an_earlier_batch_is_asked_again(provider: Provider) -> N
     provider.failing = set()
     assert dict(outcomes(provider, "a", "b"))[1].text == "B"
     assert sorted(provider.answered) == ["a", "b"]
+
+
+def test_what_a_model_refuses_in_a_batch_is_left_out_of_the_next(provider: Provider) -> None:
+    provider.refusing = "max_tokens"
+    for _ in range(2):  # the second time both batches are found again
+        found = model(provider).generate(prompts("a", "b"), Sampling())
+        assert [c.text for c in found] == ["A", "B"]
+        assert [len(provider.files[f].splitlines()) for f in ("file-0", "file-3")] == [2, 2]
+        assert sorted(provider.answered) == ["a", "b"]
+    assert len(provider.batches) == 2
 
 
 def outcomes(provider: Provider, *texts: str) -> Any:

@@ -72,7 +72,8 @@ class BatchModel:
     ) -> Iterator[tuple[int, Outcome]]:
         """Yield (index of the prompt, completion or failure) batch by batch.
 
-        Interrupted, it leaves the batches to the provider; called again, it finds them.
+        Interrupted, it leaves the batches to the provider; called again, it finds them. What is
+        refused for a setting that the model doesn't know is asked again without it.
 
         Raises:
             ModelError: the endpoint has no batches, refuses them, or gave one up.
@@ -80,32 +81,17 @@ class BatchModel:
         """
         import openai
 
-        lines = self._lines(prompts, sampling)
-        waiting = {line["custom_id"]: index for index, line in enumerate(lines)}
+        left: Sequence[int] = range(len(prompts))
         try:
             with self._model.sync_client() as client:
-                for batch in self._earlier(client, waiting):
-                    for id_, outcome in self._results(client, batch, prompts, waiting):
-                        # What failed in an earlier batch is asked once more.
-                        if isinstance(outcome, Completion):
-                            yield waiting.pop(id_), outcome
-                rest = [lines[index] for index in waiting.values()]
-                for first in range(0, len(rest), _MOST):
-                    some = rest[first : first + _MOST]
-                    indexes = [waiting[line["custom_id"]] for line in some]
-                    held = self._hold(prompts, indexes, sampling.max_tokens)
-                    batch = self._submitted(client, some)
-                    asked = {line["custom_id"]: waiting[line["custom_id"]] for line in some}
-                    found = dict(self._results(client, batch, prompts, asked))
-                    for id_, index in asked.items():
-                        outcome = found.get(id_, Failure("not answered", batch.id, 1))
-                        self._model.budget.settle(
-                            held[index],
-                            prompts[index],
-                            outcome.prompt_tokens,
-                            outcome.completion_tokens,
-                        )
-                        yield index, outcome
+                while left:
+                    again: list[int] = []
+                    for index, outcome, learned in self._asked(client, prompts, left, sampling):
+                        if learned:
+                            again.append(index)
+                        else:
+                            yield index, outcome
+                    left = again
         except openai.APIStatusError as error:
             failure = named(self._model, error)
             raise ModelError(
@@ -118,6 +104,38 @@ class BatchModel:
                 f"({self._model.words(str(error.__cause__ or error))}); the batches go on there, "
                 "run the same command again"
             ) from None
+
+    def _asked(
+        self, client: Any, prompts: Sequence[Messages], left: Sequence[int], sampling: Sampling
+    ) -> Iterator[tuple[int, Outcome, bool]]:
+        """Yield index, outcome, and whether it taught what to leave out of the request."""
+        some = [prompts[index] for index in left]
+        lines = {line["custom_id"]: line for line in self._lines(some, sampling)}
+        waiting = dict(zip(lines, left, strict=True))
+        for batch in self._earlier(client, waiting):
+            for id_, outcome in self._results(client, batch, prompts, waiting):
+                learned = self._learns(lines[id_], outcome)
+                # What failed in an earlier batch is asked once more.
+                if learned or isinstance(outcome, Completion):
+                    yield waiting.pop(id_), outcome, learned
+        ids = list(waiting)
+        for first in range(0, len(ids), _MOST):
+            asked = {id_: waiting[id_] for id_ in ids[first : first + _MOST]}
+            held = self._hold(prompts, list(asked.values()), sampling.max_tokens)
+            batch = self._submitted(client, [lines[id_] for id_ in asked])
+            found = dict(self._results(client, batch, prompts, asked))
+            for id_, index in asked.items():
+                outcome = found.get(id_, Failure("not answered", batch.id, 1))
+                self._model.budget.settle(
+                    held[index], prompts[index], outcome.prompt_tokens, outcome.completion_tokens
+                )
+                yield index, outcome, self._learns(lines[id_], outcome)
+
+    def _learns(self, line: Mapping[str, Any], outcome: Outcome) -> bool:
+        """Learn from a refusal, as one by one."""
+        if isinstance(outcome, Completion) or outcome.reason != "refused":
+            return False
+        return self._model.learns(line["body"], outcome.words)
 
     def _lines(self, prompts: Sequence[Messages], sampling: Sampling) -> list[dict[str, Any]]:
         """The requests; equal ones, which are samples of one prompt, are numbered."""

@@ -116,6 +116,19 @@ def test_a_stream_brings_the_same(client: openai.OpenAI) -> None:
     assert [m.id for m in client.models.list()] == ["one"]
 
 
+def test_the_requests_of_the_evaluation_harness(server: Server, system: System) -> None:
+    # As `lm_eval --model local-chat-completions` (0.4.13) sends them.
+    body = {
+        **{"messages": [{"role": "user", "content": QUESTION}], "model": "one", "seed": 1234},
+        **{"max_tokens": 16, "temperature": 0, "stop": ["\n\n\n", "<|endoftext|>"]},
+    }
+    made = httpx2.post(f"{server.url}/chat/completions", content=json.dumps(body)).json()
+    asked = Question("q", "b", "t", "test", QUESTION, "", "text")
+    (wanted,) = answer([asked], system.lm, system.prompt, Sampling(max_tokens=16), system.search)
+    assert made["choices"][0]["message"]["content"] == wanted.completion.text.strip()
+    assert [one["entry"] for one in made["x_nesy"]["entries"]] == ["units.smoot"]
+
+
 def test_many_requests_are_answered_each_by_its_own(server: Server, system: System) -> None:
     texts = [f"Question number {i}: how many?" for i in range(40)]
     endpoint = OpenAIModel("one", Terms(base_url=server.url))

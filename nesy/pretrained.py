@@ -171,40 +171,6 @@ def adapting() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def training_convolutions() -> Iterator[None]:
-    """Compute the short convolutions of ``Lfm2`` as shifted products.
-
-    The same numbers; but the backward pass of PyTorch's grouped convolution is slower on two
-    CPU threads than on one, and takes a third of a training step.
-    """
-    from transformers.models.lfm2 import modeling_lfm2
-
-    original = modeling_lfm2.causal_conv1d_fn
-    modeling_lfm2.causal_conv1d_fn = _shifted
-    try:
-        yield
-    finally:
-        modeling_lfm2.causal_conv1d_fn = original
-
-
-def _shifted(
-    hidden_states: torch.Tensor,
-    weight: torch.Tensor,
-    bias: torch.Tensor | None = None,
-    **_: Any,
-) -> torch.Tensor:
-    """Convolve each channel causally: (batch, channels, tokens), weight (channels, taps)."""
-    from torch.nn.functional import pad
-
-    length, taps = hidden_states.shape[-1], weight.shape[-1]
-    out = hidden_states * weight[:, -1:]
-    for shift in range(1, taps):
-        shifted = pad(hidden_states, (shift, 0))[:, :, :length]
-        out = out + shifted * weight[:, taps - 1 - shift : taps - shift]
-    return out if bias is None else out + bias[:, None]
-
-
 def fingerprint(where: str) -> str:
     """Hash of the files that decide what a model or an adapter computes (hex sha256).
 

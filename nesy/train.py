@@ -18,7 +18,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -243,6 +243,13 @@ def _prepared(
         where, device, weights, settings.device_map, settings.quantization
     )
     model = _with_adapter(model, settings, init_adapter)
+    if device == "cpu":
+        from nesy import cpu
+
+        cpu.keep_memory()
+        cpu.attend_to_short_rows(model.get_base_model())
+        if not spread:  # what is spread is gathered by the layers of peft as they are called
+            cpu.as_one_product(model)
     data = Rows.cut(tokens, examples, settings.max_length)
     key = _key(where, tokens, examples, settings, init_adapter)
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -282,9 +289,7 @@ class _Run:
         # Gradients below the smallest float16 would be lost without a scale.
         scaled = dtype == torch.float16 and not zero.stage()
         self._scaler = torch.amp.GradScaler(kind, enabled=scaled)
-        self._convolutions = (
-            pretrained.training_convolutions() if device == "cpu" else nullcontext()
-        )
+        self._convolutions = _convolutions(device)
         self.dtype = dtype
         self._out_dir = out_dir
         self.key = key
@@ -650,6 +655,14 @@ def _compute_dtype(name: str, device: str) -> torch.dtype:
         fast = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
         return torch.bfloat16 if fast is not None and fast() else torch.float32
     return pretrained.dtype_of(name, device)
+
+
+def _convolutions(device: str) -> AbstractContextManager[None]:
+    if device != "cpu":
+        return nullcontext()
+    from nesy import cpu
+
+    return cpu.training_convolutions()
 
 
 def _teacher(settings: Settings, device: str) -> Any:

@@ -1,0 +1,191 @@
+"""What makes a training step fast on a CPU: the same numbers by fewer and larger operations.
+
+A LoRA layer of plain ``peft`` multiplies what it reads by the weight and by the two thin factors
+of the adapter, casts it to and fro between them, and adds the results up: for a small model that
+is much of a step. Here the factors are merged into a copy of the weight, so that a layer is one
+product forward and one backward; the factors' own gradients come from thin products, which at
+the rank of an adapter need fewer operations than the gradient of the weight would.
+
+Attention over short rows and the convolutions of ``Lfm2`` have kernels that are made for other
+shapes; their backward passes take twice the time of plain products.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn.functional import linear, pad
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+if TYPE_CHECKING:
+    from peft.tuners.lora import Linear
+
+_TRIM, _MMAP = -1, -3  # glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD
+_SHORT = 512  # tokens of a row; the scores of longer ones would fill the memory
+_SHORT_ROWS = "nesy-short-rows"  # name of the attention below
+_SPECIAL = ("position_bias", "softcap", "s_aux", "cache")  # what only PyTorch's attention takes
+
+
+def keep_memory() -> None:
+    """Keep what is freed for the next tensors, until the process ends.
+
+    glibc gives large blocks back to the system at once, and takes them anew for the next pass,
+    page by page: a tenth of a training step on a CPU. Other allocators are left as they are.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(_MMAP, 32 << 20)  # the most that it takes
+        mallopt(_TRIM, 1 << 30)
+
+
+def attend_to_short_rows(model: Any) -> None:
+    """Let a model attend by two products where its rows are short and have no mask but time."""
+    if model.config._attn_implementation == "sdpa":
+        AttentionInterface.register(_SHORT_ROWS, _attend)
+        AttentionMaskInterface.register(_SHORT_ROWS, sdpa_mask)
+        model.set_attn_implementation(_SHORT_ROWS)
+
+
+def _attend(
+    module: Any,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    **more: Any,
+) -> tuple[torch.Tensor, None]:
+    rows, heads, length, size = query.shape
+    special = attention_mask is not None or any(more.get(name) is not None for name in _SPECIAL)
+    if length > _SHORT or length != key.shape[2] or dropout or special:
+        made: tuple[torch.Tensor, None] = sdpa_attention_forward(
+            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **more
+        )
+        return made
+    # The query heads that share a key head are one long row of it.
+    grouped = (rows, key.shape[1], -1, size)
+    scale = size**-0.5 if scaling is None else scaling
+    scores = (query * scale).reshape(grouped) @ key.transpose(2, 3)
+    later = torch.ones((length, length), dtype=torch.bool, device=query.device).triu(1)
+    scores = scores.view(rows, heads, length, length).masked_fill(later, -math.inf)
+    shares = scores.softmax(-1, dtype=torch.float32).to(value.dtype)
+    seen = shares.view(rows, key.shape[1], -1, length) @ value
+    return seen.view(rows, heads, length, size).transpose(1, 2), None
+
+
+@contextmanager
+def training_convolutions() -> Iterator[None]:
+    """Compute the short convolutions of ``Lfm2`` as shifted products.
+
+    The same numbers; but the backward pass of PyTorch's grouped convolution is slower on two
+    CPU threads than on one, and takes a third of a training step.
+    """
+    from transformers.models.lfm2 import modeling_lfm2
+
+    original = modeling_lfm2.causal_conv1d_fn
+    modeling_lfm2.causal_conv1d_fn = _shifted
+    try:
+        yield
+    finally:
+        modeling_lfm2.causal_conv1d_fn = original
+
+
+def _shifted(
+    hidden_states: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None = None,
+    **_: Any,
+) -> torch.Tensor:
+    """Convolve each channel causally: (batch, channels, tokens), weight (channels, taps)."""
+    length, taps = hidden_states.shape[-1], weight.shape[-1]
+    out = hidden_states * weight[:, -1:]
+    for shift in range(1, taps):
+        shifted = pad(hidden_states, (shift, 0))[:, :, :length]
+        out = out + shifted * weight[:, taps - 1 - shift : taps - shift]
+    return out if bias is None else out + bias[:, None]
+
+
+def as_one_product(model: Any) -> None:
+    """Let the LoRA layers of a peft model compute so, those that have nothing else to them.
+
+    Parameters, and what is saved of them, stay what they are. A layer with dropout, of another
+    kind than LoRA's own or in four bits is left as it is.
+    """
+    from peft.tuners.lora import Linear
+
+    for module in model.modules():
+        if type(module) is Linear and _plain(module):
+            module.forward = partial(_forward, module)
+
+
+def _plain(layer: Linear) -> bool:
+    """Whether a layer is its frozen weight and one adapter, and no more."""
+    names = layer.active_adapters
+    return (
+        len(names) == 1
+        and names[0] in layer.lora_A
+        and not layer.lora_variant
+        and not layer.lora_bias[names[0]]
+        and isinstance(layer.lora_dropout[names[0]], torch.nn.Identity)
+        and type(layer.base_layer) is torch.nn.Linear
+        and not any(p.requires_grad for p in layer.base_layer.parameters())
+    )
+
+
+def _forward(layer: Linear, read: torch.Tensor) -> torch.Tensor:
+    name = layer.active_adapters[0]
+    base = layer.base_layer
+    kind = read.device.type
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else read.dtype
+    made: torch.Tensor = _OneProduct.apply(  # type: ignore[no-untyped-call]
+        read.to(dtype),
+        base.weight,
+        layer.lora_A[name].weight,
+        layer.lora_B[name].weight,
+        layer.scaling[name],
+    )
+    return made if base.bias is None else made + base.bias.to(dtype)
+
+
+class _OneProduct(torch.autograd.Function):
+    """``read`` (…, in) times weight (out, in) + scaling · up (out, rank) · down (rank, in)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        read: torch.Tensor,
+        weight: torch.Tensor,
+        down: torch.Tensor,
+        up: torch.Tensor,
+        scaling: float,
+    ) -> torch.Tensor:
+        # Added up in the precision of the factors, rounded once.
+        merged = torch.addmm(weight, up, down, alpha=scaling).to(read.dtype)
+        ctx.save_for_backward(read, merged, down, up)
+        ctx.scaling = scaling
+        return linear(read, merged)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        read, merged, down, up = ctx.saved_tensors
+        of_read = gradients[0] @ merged if ctx.needs_input_grad[0] else None
+        made, read = gradients[0].flatten(0, -2), read.flatten(0, -2)
+        of_down = (made @ up.to(read.dtype)).t() @ read
+        of_up = made.t() @ (read @ down.t().to(read.dtype))
+        return (
+            of_read,
+            None,
+            of_down.to(down.dtype) * ctx.scaling,
+            of_up.to(up.dtype) * ctx.scaling,
+            None,
+        )

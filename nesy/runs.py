@@ -303,3 +303,14 @@ def finished(
                 "an LM must answer each prompt"
             )
         yield from enumerate(made, first)
+
+
+def in_order(pairs: Iterable[tuple[int, T]]) -> Iterator[T]:
+    """Yield the values of (index, value) by index, each as soon as all before it are there."""
+    held: dict[int, T] = {}
+    due = 0
+    for index, value in pairs:
+        held[index] = value
+        while due in held:
+            yield held.pop(due)
+            due += 1

@@ -17,6 +17,7 @@ import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from random import Random
 from typing import Any
 
@@ -501,16 +502,17 @@ class Stop:
     """Tells whether a completion has reached one of the stop strings."""
 
     def __init__(self, tokenizer: Any, strings: Sequence[str]) -> None:
-        """Find the tokens that can end a stop string, so that few completions are looked at."""
         self.strings = tuple(text for text in strings if text)
         self._tokenizer = tokenizer
-        self._enders: frozenset[int] = frozenset()
-        self._always = False
-        if self.strings:
-            last = {text[-1] for text in self.strings}
-            self._always = any(not char.isascii() or char == " " for char in last)
-            texts = tokenizer.batch_decode([[i] for i in range(len(tokenizer))])
-            self._enders = frozenset(i for i, text in enumerate(texts) if last & set(text))
+        last = {text[-1] for text in self.strings}
+        self._always = any(not char.isascii() or char == " " for char in last)
+
+    @cached_property
+    def _enders(self) -> frozenset[int]:
+        """The tokens that can end a stop string, so that few completions are looked at."""
+        last = {text[-1] for text in self.strings}
+        texts = self._tokenizer.batch_decode([[i] for i in range(len(self._tokenizer))])
+        return frozenset(i for i, text in enumerate(texts) if last & set(text))
 
     def reached(self, written: Sequence[int]) -> bool:
         """Whether the text of ``written`` holds a stop string."""

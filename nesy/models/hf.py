@@ -9,13 +9,13 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from nesy import pretrained
+from nesy import pretrained, ranks
 from nesy.errors import ModelError
 from nesy.types import Completion, Messages, Sampling
 
 if TYPE_CHECKING:
     from nesy.models.calculator import Mode
-    from nesy.models.decoding import Row, Stop
+    from nesy.models.decoding import Row
 
 _CPU_PLACES = 64
 _GPU_PLACES = 256
@@ -23,6 +23,7 @@ _CPU_PREFILL = 8_192
 _GPU_PREFILL = 65_536
 _CPU_CACHE = 2 << 30  # bytes
 _GPU_CACHE_SHARE = 0.6
+_SMALL = 50_000_000  # parameters; a larger model keeps the threads of one process busy
 
 
 class HFModel:
@@ -42,7 +43,8 @@ class HFModel:
         """Load the weights.
 
         ``calculator`` is described in ``models.calculator``; ``batch_size`` is the number of
-        rows decoded at a time, ``auto`` by the memory that their caches need.
+        rows decoded at a time, ``auto`` by the memory that their caches need. With ``auto`` a
+        small model on a CPU decodes in a process a core (``models.processes``).
 
         Raises:
             ModelError: the model or the adapter is missing, or a setting is unknown.
@@ -51,6 +53,14 @@ class HFModel:
         from nesy.models.decoding import Decoder
 
         self._spec = spec
+        self._settings = {
+            "adapter": adapter,
+            "device": device,
+            "dtype": dtype,
+            "device_map": device_map,
+            "calculator": calculator,
+            "batch_size": batch_size,
+        }
         self._where = pretrained.locate(spec)
         self._adapter = None if adapter is None else Path(adapter)
         self._batch_size = _checked_batch_size(batch_size)
@@ -102,7 +112,7 @@ class HFModel:
         from nesy.models.decoding import Stop
 
         stop = Stop(self.tokenizer, sampling.stop)
-        for index, row in self._decoded(prompts, sampling, stop):
+        for index, row in self._decoded(prompts, sampling):
             if row is None:
                 length = len(pretrained.prompt_ids(self.tokenizer, prompts[index]))
                 yield index, Completion("", "length", length, 0)
@@ -123,17 +133,17 @@ class HFModel:
         Raises:
             ModelError: a prompt is empty.
         """
-        from nesy.models.decoding import Stop, margin
+        from nesy.models.decoding import margin
 
-        nothing = Stop(self.tokenizer, ())
-        rows = dict(self._decoded(prompts, Sampling(max_tokens=tokens), nothing))
+        rows = dict(self._decoded(prompts, Sampling(max_tokens=tokens)))
         return [0.0 if row is None else margin(self.model, row) for _, row in sorted(rows.items())]
 
     def _decoded(
-        self, prompts: Sequence[Messages], sampling: Sampling, stop: Stop
+        self, prompts: Sequence[Messages], sampling: Sampling
     ) -> Iterator[tuple[int, Row | None]]:
         """Yield (index, row) as each finishes; ``None`` for a prompt that fills the context."""
-        from nesy.models.decoding import Choice, Row
+        from nesy.models import processes
+        from nesy.models.decoding import Row
 
         context = getattr(self.model.config, "max_position_embeddings", None) or 1 << 30
         rows: list[Row] = []
@@ -147,16 +157,35 @@ class HFModel:
                 continue
             random = None if sampling.temperature == 0 else Random(_seed(sampling.seed, ids))
             rows.append(Row(index, ids, limit, random))
+        number = processes.count(len(rows), self._threads())
+        if number == 1:
+            running = self.decode(rows, sampling)
+        else:
+            model = processes.Held(self._spec, self._settings, self.fingerprint)
+            running = processes.decode(model, rows, sampling, number)
+        for row in running:
+            yield row.index, row
+
+    def decode(self, rows: Sequence[Row], sampling: Sampling) -> Iterator[Row]:
+        """Complete rows in this process and yield each as it finishes."""
+        from nesy.models.decoding import Choice, Stop
+
         cpu = self._device == "cpu"
-        running = self._decoder.run(
+        yield from self._decoder.run(
             rows,
             Choice(sampling.temperature, sampling.top_p),
-            stop,
+            Stop(self.tokenizer, sampling.stop),
             places=self._places(rows),
             prefill_tokens=_CPU_PREFILL if cpu else _GPU_PREFILL,
         )
-        for row in running:
-            yield row.index, row
+
+    def _threads(self) -> int:
+        """The cores that may decode in processes of their own; 1 where none shall."""
+        import torch
+
+        alone = self._device == "cpu" and self._batch_size == "auto" and ranks.count() == 1
+        small = self._settings["device_map"] is None and self.model.num_parameters() <= _SMALL
+        return torch.get_num_threads() if alone and small else 1
 
     def logprobs(self, prompts: Sequence[Messages], texts: Sequence[str]) -> list[float]:
         """Natural logarithm of the probability of each text, its end included.

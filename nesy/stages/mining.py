@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from nesy import prompts, student
-from nesy.answer import answer
+from nesy.answer import attempt, prepare
 from nesy.kb.search import IndexSearch
 from nesy.progress import Progress, listed
 from nesy.recipe import Recipe
-from nesy.runs import Run
+from nesy.runs import Run, finished, in_order
 from nesy.types import Attempt, Question, Sampling
 
 _BATCH = 128  # questions whose answers are stored at once
@@ -68,12 +69,17 @@ def answer_questions(
         prompt = student.prompt(recipe) if distilled else prompts.load(student.PROMPT)
         sampling = Sampling(max_tokens=recipe.student.max_tokens)
         with progress.stage(_TITLES[name.partition("-")[0]], len(waiting), "questions") as advance:
-            for first in range(0, len(waiting), _BATCH):
-                some = waiting[first : first + _BATCH]
-                run.append(name, answer(some, lm, prompt, sampling, search))
-                advance(first + len(some))
-    asked = {question.id for question in questions}
-    return [a for a in run.read(name, Attempt) if a.question in asked]
+            asked = prepare(waiting, prompt, search)
+            made = finished(lm, [one.messages for one in asked], sampling, _BATCH)
+            # In their order, so that the records of a killed run are those of any other.
+            pairs = zip(asked, in_order(made), strict=True)
+            done = 0
+            while some := list(islice(pairs, _BATCH)):
+                run.append(name, [attempt(*pair) for pair in some])
+                done += len(some)
+                advance(done)
+    chosen = {question.id for question in questions}
+    return [a for a in run.read(name, Attempt) if a.question in chosen]
 
 
 def _of_each_task(questions: Sequence[Question], count: int | None) -> list[Question]:

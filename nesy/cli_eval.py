@@ -490,7 +490,7 @@ def _contamination(
     rationales = {f"{r.question}#{r.sample}": r for r in held if r.kept}
     encoder = None
     if (texts or rationales) and recipe.knowledge.mode != "bm25":
-        encoder = load_encoder(recipe.knowledge.encoder)
+        encoder = load_encoder(recipe.knowledge.encoder, half=True)
 
     def compared(
         title: str, parts: Mapping[str, list[str]], answers: Mapping[str, str | None] | None = None

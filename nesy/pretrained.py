@@ -95,6 +95,14 @@ def dtype_of(dtype: str, device: str) -> torch.dtype:
     return known[dtype]
 
 
+def multiplies_bfloat16() -> bool:
+    """Whether the CPU has instructions for bfloat16, without which it is slower than float32."""
+    import torch
+
+    told = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return told is not None and bool(told())
+
+
 def load_tokenizer(where: str) -> Any:
     """Load the tokenizer of a folder or hub name.
 

@@ -652,8 +652,7 @@ def _compute_dtype(name: str, device: str) -> torch.dtype:
     import torch
 
     if name == "auto" and device == "cpu":
-        fast = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-        return torch.bfloat16 if fast is not None and fast() else torch.float32
+        return torch.bfloat16 if pretrained.multiplies_bfloat16() else torch.float32
     return pretrained.dtype_of(name, device)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nesy import pretrained
 from nesy.errors import InputError, ModelError
 from nesy.kb import encoder
 from nesy.kb.encoder import CachedEncoder, load_encoder
@@ -114,3 +115,16 @@ def test_default_encoder_tells_related_from_unrelated(
     assert np.linalg.norm(vectors, axis=1) == pytest.approx([1, 1, 1], abs=1e-5)
     assert vectors[0] @ vectors[1] > 0.5 > 0.3 > vectors[0] @ vectors[2]
     assert (tmp_path / "embeddings.sqlite").is_file()
+
+
+@packaged
+def test_half_precision_is_near_and_kept_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NESY_HOME", str(tmp_path))
+    texts = ["A fortnight is 14 days.", "How many yards are three furlongs?"]
+    whole, half = load_encoder(), load_encoder(half=True)
+    near = (whole.encode(texts) * half.encode(texts)).sum(axis=1)
+    assert near.min() > 0.99
+    fast = pretrained.multiplies_bfloat16()
+    assert (whole.revision != half.revision) == fast

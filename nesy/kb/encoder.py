@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nesy import resources
+from nesy import pretrained, resources
 from nesy.errors import InputError, ModelError
 from nesy.types import Encoder
 
@@ -31,11 +31,18 @@ _PARAMETERS = 30_000  # below the number of placeholders that SQLite takes
 
 
 class SentenceEncoder:
-    """A sentence-transformers model in a folder, loaded when the first text needs it."""
+    """A sentence-transformers model in a folder, loaded when the first text needs it.
 
-    def __init__(self, name: str, folder: Path, device: str | None = None) -> None:
+    With ``half`` a CPU that multiplies bfloat16 in hardware does so: twice as fast, and within
+    some thousandths of a cosine. It has a revision of its own then.
+    """
+
+    def __init__(
+        self, name: str, folder: Path, device: str | None = None, half: bool = False
+    ) -> None:
         self.name = name
-        self.revision = _revision(folder)
+        self._half = half and pretrained.multiplies_bfloat16()
+        self.revision = _revision(folder) + ("/bfloat16" if self._half else "")
         self._folder = folder
         self._device = device
         self._model: Any = None
@@ -47,16 +54,18 @@ class SentenceEncoder:
             ModelError: the folder holds no model that sentence-transformers can load.
         """
         import numpy as np
+        import torch
 
         if self._model is None:
             self._model = self._loaded()
-        vectors = self._model.encode(
-            list(texts),
-            batch_size=_BATCH,
-            normalize_embeddings=True,
-            convert_to_numpy=True,
-            show_progress_bar=False,
-        )
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._half):
+            vectors = self._model.encode(
+                list(texts),
+                batch_size=_BATCH,
+                normalize_embeddings=True,
+                convert_to_numpy=True,
+                show_progress_bar=False,
+            )
         return np.ascontiguousarray(vectors, dtype=np.float32)
 
     def _loaded(self) -> Any:
@@ -131,8 +140,12 @@ class CachedEncoder:
             ) from error
 
 
-def load_encoder(name: str = DEFAULT, device: str | None = None) -> CachedEncoder:
+def load_encoder(
+    name: str = DEFAULT, device: str | None = None, half: bool = False
+) -> CachedEncoder:
     """Return the encoder of a hub name or a folder, with its embeddings cached.
+
+    ``half`` is for many texts that are only compared with a threshold; see ``SentenceEncoder``.
 
     Order: a folder; for the default name the installed package; the local hub cache; the
     hub, unless ``HF_HUB_OFFLINE`` is set. The model itself is loaded at first need.
@@ -140,7 +153,7 @@ def load_encoder(name: str = DEFAULT, device: str | None = None) -> CachedEncode
     Raises:
         ModelError: it is not at hand, or the packaged weights are not the published ones.
     """
-    return CachedEncoder(SentenceEncoder(name, locate(name), device))
+    return CachedEncoder(SentenceEncoder(name, locate(name), device, half))
 
 
 def locate(name: str) -> Path:

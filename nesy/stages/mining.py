@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
 from nesy import prompts, student
 from nesy.answer import attempt, prepare
 from nesy.kb.search import IndexSearch
-from nesy.progress import Progress, listed
+from nesy.progress import Advance, Progress, listed
 from nesy.recipe import Recipe
 from nesy.runs import Run, finished, in_order
-from nesy.types import Attempt, Question, Sampling
+from nesy.types import Attempt, Completion, Question, Sampling
 
 _BATCH = 128  # questions whose answers are stored at once
 _TITLES = {
@@ -72,14 +72,20 @@ def answer_questions(
             asked = prepare(waiting, prompt, search)
             made = finished(lm, [one.messages for one in asked], sampling, _BATCH)
             # In their order, so that the records of a killed run are those of any other.
-            pairs = zip(asked, in_order(made), strict=True)
-            done = 0
+            pairs = zip(asked, in_order(_counted(made, advance)), strict=True)
             while some := list(islice(pairs, _BATCH)):
                 run.append(name, [attempt(*pair) for pair in some])
-                done += len(some)
-                advance(done)
     chosen = {question.id for question in questions}
     return [a for a in run.read(name, Attempt) if a.question in chosen]
+
+
+def _counted(
+    made: Iterable[tuple[int, Completion]], advance: Advance
+) -> Iterator[tuple[int, Completion]]:
+    """Tell of each that is there, which may be long before those that come first."""
+    for done, one in enumerate(made, 1):
+        advance(done)
+        yield one
 
 
 def _of_each_task(questions: Sequence[Question], count: int | None) -> list[Question]:

@@ -177,7 +177,9 @@ def test_a_round_of_self_imitation_goes_on_from_the_run(
     new = read_records(copy / "written-round-1.jsonl", Triple)
     assert all(t.split == "train" for t in new)
     assert len({t.id for t in new}) == len(new) and len({t.id for t in new} - pool) > 0
-    assert "round 1" in project.call(*words).stdout
+    lines = [line.split() for line in project.call(*words).stdout.splitlines()]
+    _, counts = [line[2:5] for line in lines if line[:2] == ["round", "1"]]
+    assert counts == [f"{turn[name]:,}" for name in ("written", "kept", "trained_on")]
 
 
 def test_stats_and_help_for_what_is_missing(made: tuple[Project, dict[str, Any]]) -> None:

@@ -28,7 +28,7 @@ def tables(stats: Stats) -> Iterator[Table]:
     yield made
     yield _gains(stats.gains)
     if stats.rounds:
-        yield _rounds(stats.systems["student high"], stats.rounds)
+        yield from _rounds(stats.systems["student high"], stats.rounds)
 
 
 def thresholds(report: Report) -> Table:
@@ -112,16 +112,21 @@ def _gains(gains: Sequence[Gain]) -> Table:
     return table
 
 
-def _rounds(start: Measured, rounds: Sequence[Round]) -> Table:
-    table = _measures("self-imitation")
-    table.add_column("kept", justify="right")
-    table.add_column("gain", justify="right", no_wrap=True)
-    table.add_row("student high", *_cells(start), "", "")
+def _rounds(start: Measured, rounds: Sequence[Round]) -> Iterator[Table]:
+    """What each round's student is worth, and what it was made of."""
+    made = _measures("self-imitation")
+    made.add_row("student high", *_cells(start))
+    told = Table(Column("self-imitation", no_wrap=True), box=box.SIMPLE_HEAD)
+    for heading in ("written", "kept", "trained on", "gain", "95 %"):
+        told.add_column(heading, justify="right", no_wrap=True)
     for one in rounds:
-        kept = f"{one.kept:,} of {one.written:,}"
-        gained = f"{points(one.gain.difference)} ({_bounds(one.gain)})"
-        table.add_row(f"round {one.round}", *_cells(one.student), kept, gained)
-    return table
+        name = f"round {one.round}"
+        made.add_row(name, *_cells(one.student))
+        counts = (f"{count:,}" for count in (one.written, one.kept, one.trained_on))
+        told.add_row(name, *counts, points(one.gain.difference), _bounds(one.gain))
+    told.caption = "gain of validity over the student of the high filter"
+    yield made
+    yield told
 
 
 def _bounds(gain: Gain) -> str:

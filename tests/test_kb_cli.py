@@ -149,6 +149,12 @@ def test_check_against_a_run_and_a_benchmark(project: Path) -> None:
     run("check", "--run", "run", "--strict", code=1)
     assert from_json("stats", "--run", "run")["hits"] == {"units.firkin": 1}
     assert "no run here" in run("stats", "--run", "nowhere", code=2).stderr
+    evaluation = folder / "eval" / "synth-1"
+    evaluation.mkdir(parents=True)
+    (folder / "attempts.jsonl").rename(evaluation / "attempts.distilled + KB.jsonl")
+    assert from_json("stats", "--run", "run")["hits"] == {"units.firkin": 1}
+    (evaluation / "attempts.distilled + KB.jsonl").unlink()
+    assert "not evaluated yet" in run("stats", "--run", "run", code=2).stderr
 
 
 def test_check_asks_for_links(capsys: pytest.CaptureFixture[str]) -> None:

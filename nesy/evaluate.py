@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nesy import facts, resources, scoring, stats
+from nesy import evaluations, facts, resources, scoring, stats
 from nesy.answer import Examples, Prepared, Retrieved, Search, Verifier, attempt, prepare
 from nesy.errors import InputError
 from nesy.kb.entry import Entry
@@ -124,7 +124,7 @@ def latest(run: Run, cell: str | None = None) -> list[Attempt]:
 
 def cells(run: Run) -> list[str | None]:
     """Return the cells of a run in the order in which they were begun."""
-    begun = run.read_json("conditions") or {}
+    begun = evaluations.conditions(run)
     return [None if name == "attempts" else name.removeprefix("attempts.") for name in begun]
 
 
@@ -140,7 +140,7 @@ def _same_conditions(
         "sampling": json.loads(json.dumps(asdict(sampling))),
         "knowledge": search is not None,
     }
-    begun = dict(run.read_json("conditions") or {})
+    begun = dict(evaluations.conditions(run))
     known = begun.get(name)
     if known is not None and known != conditions:
         changed = ", ".join(key for key in conditions if known.get(key) != conditions[key])
@@ -149,7 +149,7 @@ def _same_conditions(
             f"{changed}; choose another --output-dir, or --no-resume to begin anew"
         )
     if known is None:
-        run.write_json("conditions", {**begun, name: conditions})
+        run.write_json(evaluations.CONDITIONS, {**begun, name: conditions})
 
 
 def keep(
@@ -160,7 +160,7 @@ def keep(
 ) -> None:
     """Write attempts that were made elsewhere into a run, those that it does not hold yet."""
     answered = {attempt.question for attempt in attempts}
-    run.write_json("conditions", {records(None): dict(conditions)})
+    run.write_json(evaluations.CONDITIONS, {records(None): dict(conditions)})
     _note_questions(run, [question for question in questions if question.id in answered])
     held = {attempt.question: attempt for attempt in latest(run)}
     run.append(records(None), [a for a in attempts if held.get(a.question) != a])

@@ -17,11 +17,11 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from nesy import compare, resources, stats, tables, train
+from nesy import compare, evaluations, resources, stats, tables, train
 from nesy import recipe as recipes
 from nesy.errors import InputError
 from nesy.recipe import Recipe
-from nesy.runs import RECIPE, Run
+from nesy.runs import RECIPE
 from nesy.stats import Rule
 from nesy.types import Attempt
 
@@ -85,16 +85,15 @@ def read(where: str) -> Evaluation:
     Raises:
         InputError: there is none that has ended, or it is of no distillation run.
     """
-    folder = _evaluation(Path(where))
+    evaluation = evaluations.locate(Path(where))
+    folder = evaluation.folder
     settings = json.loads(resources.read_text(folder / RECIPE))
-    report = Run.open(folder).read_json("report")
+    report = evaluation.read_json("report")
     if report is None or "cell" not in report["nesy"]:
         raise InputError(f"{resources.shown(folder)}: not finished; run `nesy eval` again")
-    run = None if settings.get("run") is None else Path(settings["run"])
-    if run is not None and not (run / RECIPE).is_file():
-        run = folder.parent.parent  # it was moved, or is read from elsewhere
-    if run is None or not (run / RECIPE).is_file():
+    if settings.get("run") is None:
         raise InputError(f"{resources.shown(folder)}: evaluates no distillation run")
+    run = evaluations.distilled(folder, settings["run"])
     recipe = recipes.parse(resources.read_text(run / RECIPE), resources.shown(run / RECIPE))
     trained = learned = 0
     seconds = 0.0
@@ -116,15 +115,6 @@ def read(where: str) -> Evaluation:
         seconds=seconds,
         entries=report["nesy"].get("kb_entries", 0),
     )
-
-
-def _evaluation(path: Path) -> Path:
-    if (path / "conditions.json").is_file():
-        return path
-    found = sorted(path.glob("eval/*/report.json"), key=lambda file: file.stat().st_mtime)
-    if not found:
-        raise InputError(f"{resources.shown(path)}: not evaluated yet; run `nesy eval` first")
-    return found[-1].parent
 
 
 def _trainings(recipe: Recipe, run: Path) -> list[Path]:

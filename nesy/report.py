@@ -13,7 +13,7 @@ from typing import Any
 
 import jinja2
 
-from nesy import compare, evaluate, resources, stats, tables
+from nesy import compare, evaluate, evaluations, resources, stats, tables
 from nesy.compare import Comparison
 from nesy.errors import InputError
 from nesy.evaluate import Shown
@@ -125,8 +125,8 @@ def render(folders: Sequence[Path]) -> str:
 def _evaluations(folder: Path) -> list[Run]:
     """The evaluations that a folder stands for: itself, or those of a distillation run."""
     run = Run.open(folder)
-    below = sorted(path.parent for path in folder.glob(f"eval/*/{RECIPE}"))
-    return [run] if evaluate.cells(run) or not below else [Run.open(path) for path in below]
+    below = [] if evaluations.conditions(run) else sorted(evaluations.below(folder))
+    return [Run.open(path) for path in below] or [run]
 
 
 def _trained_in(run: Run) -> list[Path]:

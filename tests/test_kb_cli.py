@@ -144,6 +144,7 @@ def test_check_against_a_run_and_a_benchmark(project: Path) -> None:
         "wrong",
     )
     (folder / "attempts.jsonl").write_text(to_json(attempt) + "\n")
+    (folder / "conditions.json").write_text('{"attempts": {}}')
     problems = from_json("check", "--run", "run")["problems"]
     assert [(p["entry"], p["check"]) for p in problems] == [("metals.gold", "unused")]
     run("check", "--run", "run", "--strict", code=1)
@@ -152,8 +153,11 @@ def test_check_against_a_run_and_a_benchmark(project: Path) -> None:
     evaluation = folder / "eval" / "synth-1"
     evaluation.mkdir(parents=True)
     (folder / "attempts.jsonl").rename(evaluation / "attempts.distilled + KB.jsonl")
+    (folder / "conditions.json").unlink()
+    (evaluation / "recipe.yaml").touch()
+    (evaluation / "conditions.json").write_text('{"attempts.distilled + KB": {}}')
     assert from_json("stats", "--run", "run")["hits"] == {"units.firkin": 1}
-    (evaluation / "attempts.distilled + KB.jsonl").unlink()
+    (evaluation / "conditions.json").unlink()
     assert "not evaluated yet" in run("stats", "--run", "run", code=2).stderr
 
 

@@ -32,7 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
             "kb.splice",
         ),
         *("kb.lock", "kb.convert", "spend", "completions", "everyday", "latex", "ranks"),
-        *("zero", "cpu"),
+        *("zero", "cpu", "evaluations"),
     ),
     (
         *("answer", "views", "train", "benchmarks", "models", "stored"),

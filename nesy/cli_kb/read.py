@@ -328,17 +328,14 @@ def _unreachable(url: str) -> str | None:
 
 def _retrieved(run: Path) -> Counter[str]:
     """Count, by entry, the attempts that were given it: of a run, or of its last evaluation."""
-    from nesy.runs import Run, read_records
-    from nesy.types import Attempt
+    from nesy import evaluate, evaluations
 
-    folder = Run.open(run).folder
-    below = sorted(folder.glob("eval/*/attempts*.jsonl"), key=lambda file: file.stat().st_mtime)
-    files = sorted(folder.glob("attempts*.jsonl"))
-    files = files or [file for file in below if file.parent == below[-1].parent]
-    if not files:
-        raise InputError(f"{resources.shown(folder)}: not evaluated yet; run `nesy eval` first")
+    evaluation = evaluations.locate(run)
     return Counter(
-        hit.entry for path in files for one in read_records(path, Attempt) for hit in one.hits
+        hit.entry
+        for cell in evaluate.cells(evaluation)
+        for attempt in evaluate.latest(evaluation, cell)
+        for hit in attempt.hits
     )
 
 

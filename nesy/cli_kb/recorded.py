@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nesy import evaluate, prompts, resources, student
+from nesy import evaluate, evaluations, prompts, resources, student
 from nesy import recipe as recipes
 from nesy.completions import CachedLM, Completions
 from nesy.errors import InputError
@@ -96,11 +96,11 @@ def open_recorded(path: Path) -> Recorded:
     Raises:
         InputError: there is none, none of its cells was shown knowledge, or examples were.
     """
-    folder = _evaluation(path)
-    run = Run.open(folder)
+    run = evaluations.locate(path)
+    folder = run.folder
     where = resources.shown(folder)
     settings = json.loads(resources.read_text(folder / RECIPE))
-    begun = run.read_json("conditions") or {}
+    begun = evaluations.conditions(run)
     cell = next((c for c in _CELLS if evaluate.records(c) in begun), None)
     if cell is None:
         raise InputError(
@@ -144,24 +144,8 @@ def _student(folder: Path, settings: Mapping[str, Any]) -> tuple[Recipe, Path | 
         changes["student.model"] = settings["model"]
         adapter = None if settings["adapter"] is None else Path(settings["adapter"])
     else:
-        distilled = Path(settings["run"])
-        if not (distilled / RECIPE).is_file():  # the folder was moved, or is used from elsewhere
-            distilled = folder.parent.parent
-        if not (distilled / RECIPE).is_file():
-            what = f"its run {settings['run']} is not there"
-            raise InputError(f"{resources.shown(folder)}: {what}")
+        distilled = evaluations.distilled(folder, settings["run"])
         recipe = recipes.parse(resources.read_text(distilled / RECIPE), str(distilled / RECIPE))
         adapter = distilled / "adapter"
     given = [f"{key}={json.dumps(value)}" for key, value in changes.items() if value is not None]
     return recipes.changed(recipe, *given), adapter
-
-
-def _evaluation(path: Path) -> Path:
-    if (path / "conditions.json").is_file():
-        return path
-    if not (path / RECIPE).is_file():
-        raise InputError(f"{resources.shown(path)}: no run here, it has no {RECIPE}")
-    found = sorted(path.glob("eval/*/conditions.json"), key=lambda file: file.stat().st_mtime)
-    if not found:
-        raise InputError(f"{resources.shown(path)}: not evaluated yet; run `nesy eval` first")
-    return found[-1].parent

@@ -81,18 +81,15 @@ class Completions:
 
     def get(self, keys: Sequence[str], max_tokens: int) -> dict[str, Completion]:
         """Return the stored completions among ``keys`` that hold under a limit of tokens."""
-        found: dict[str, Completion] = {}
         with self._named():
-            for key in keys:
-                rows = self._connection.execute(
-                    "SELECT text, finish, prompt_tokens, completion_tokens FROM answers"
-                    " WHERE key = ? AND (max_tokens = ? OR"
-                    " (finish = 'stop' AND completion_tokens <= ?))"
-                    " ORDER BY max_tokens = ? DESC, max_tokens LIMIT 1",
-                    (key, max_tokens, max_tokens, max_tokens),
-                ).fetchall()
-                found.update((key, Completion(*row)) for row in rows)
-        return found
+            rows = self._connection.execute(
+                "SELECT key, text, finish, prompt_tokens, completion_tokens FROM answers"
+                " WHERE key IN (SELECT value FROM json_each(:keys)) AND (max_tokens = :limit OR"
+                " (finish = 'stop' AND completion_tokens <= :limit))"
+                " ORDER BY max_tokens = :limit, max_tokens DESC",
+                {"keys": json.dumps(list(keys)), "limit": max_tokens},
+            ).fetchall()
+        return {key: Completion(*row) for key, *row in rows}  # of several, the last one
 
     def put(
         self,

@@ -26,6 +26,7 @@ from nesy.types import LM, Completion, Messages, Sampling, StreamingLM
 RECIPE = "recipe.yaml"
 MANIFEST = "manifest.json"
 _STAGES = "stages"
+_PLAIN = json.JSONEncoder(ensure_ascii=False)  # making one takes longer than a prompt does
 
 _ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
 
@@ -277,7 +278,7 @@ def _write_whole(path: Path, text: str) -> None:
 def messages_sha(messages: Messages) -> str:
     """Return the sha256 of rendered messages."""
     plain = [(message.role, message.content) for message in messages]
-    return hashlib.sha256(json.dumps(plain, ensure_ascii=False).encode()).hexdigest()
+    return hashlib.sha256(_PLAIN.encode(plain).encode()).hexdigest()
 
 
 def finished(

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from endpoint import FAULTS, KEY, STAYING, Endpoint, reply
 from nesy import models
 from nesy.errors import BudgetReached, InputError, ModelError
 from nesy.models import openai
+from nesy.models.connections import proxy_of
 from nesy.models.flow import Flow, Terms, retry_after, seconds
 from nesy.models.openai import OpenAIModel
 from nesy.spend import Budget, Price
@@ -79,6 +81,46 @@ def test_the_query_of_an_address_is_sent_and_not_shown(endpoint: Endpoint) -> No
     with pytest.raises(ModelError) as caught:
         asked.generate(prompts("b"), Sampling())
     assert "api-version" not in str(caught.value)
+
+
+def test_the_user_of_an_address_is_sent_and_not_shown(endpoint: Endpoint) -> None:
+    address = endpoint.url.replace("//", "//ada:p%40ss@")
+    asked = OpenAIModel("m", Terms(base_url=address))
+    in_turn(endpoint, None, (401, {}, {"error": {"message": "no"}}))
+    asked.generate(prompts("a"), Sampling())
+    assert b"Authorization: Basic " + b64encode(b"ada:p@ss") in endpoint.headers[0]
+    with pytest.raises(ModelError) as caught:
+        asked.generate(prompts("b"), Sampling())
+    assert "ada" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address", ["localhost:8000/v1", "ftp://host/v1", "http://", "http://h:x/"]
+)
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(ModelError, match="begins with http"):
+        OpenAIModel("m", Terms(base_url=address))
+
+
+def test_a_proxy_of_the_environment_is_asked(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", f"127.0.0.1:{endpoint.port}")
+    asked = OpenAIModel("m", Terms(base_url="http://teacher.invalid/v1"))
+    assert [c.text for c in asked.generate(prompts("a"), Sampling())] == ["A"]
+    assert endpoint.headers[0].startswith(b"POST http://teacher.invalid/v1/chat/completions ")
+
+
+def test_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("all_proxy", "http://proxy:3128")
+    monkeypatch.setenv("no_proxy", "localhost, .example.org,10.0.0.0/8")
+    passing = ("localhost", "a.example.org", "10.1.2.3")
+    assert [proxy_of("https", host) for host in passing] == [None] * 3
+    asked = ("example.com", "11.1.2.3")
+    assert [proxy_of("http", host) for host in asked] == ["http://proxy:3128"] * 2
+    monkeypatch.setenv("https_proxy", "socks5://proxy:1080")
+    with pytest.raises(ModelError, match="kind socks5"):
+        proxy_of("https", "example.com")
 
 
 def test_the_newer_name_of_the_limit_is_learned(endpoint: Endpoint) -> None:
@@ -357,11 +399,8 @@ def test_durations() -> None:
     assert retry_after({}) is None
 
 
-def test_the_flow_grows_and_halves_once_a_round() -> None:
+def test_the_flow_halves_once_a_round_and_grows_again() -> None:
     flow = Flow(Terms(max_concurrency=64))
-    assert flow.limit == 32
-    for _ in range(40):
-        flow.answered({})
     assert flow.limit == 64
     sent = time.monotonic()
     for _ in range(5):
@@ -369,6 +408,9 @@ def test_the_flow_grows_and_halves_once_a_round() -> None:
     assert flow.limit == 32
     flow.answered({})
     assert flow.limit == 32 + 1 / 32
+    for _ in range(2000):
+        flow.answered({})
+    assert flow.limit == 64
 
 
 def test_an_interrupt_waits_for_what_is_under_way(endpoint: Endpoint) -> None:

@@ -93,7 +93,7 @@ class BatchModel:
                             yield index, outcome
                     left = again
         except openai.APIStatusError as error:
-            failure = named(self._model, error)
+            failure = named(self._model, error.status_code, error.body, error.response.text)
             raise ModelError(
                 f"{self.name} at {self._model.shown_url()}: batches: {failure.reason} "
                 f"({failure.words})"
@@ -215,5 +215,5 @@ class BatchModel:
         reply = row.get("response") or {}
         if row.get("error") or reply.get("status_code") != 200:
             said = row.get("error") or reply.get("body") or {}
-            return named(self._model, said, int(reply.get("status_code") or 500))
+            return named(self._model, int(reply.get("status_code") or 500), said, str(said))
         return read_reply(reply.get("body"), messages, self._model)

@@ -33,16 +33,15 @@ class Terms:
 
 
 class Flow:
-    """Lets requests pass: more while answers come, half as many when the server says stop.
+    """Lets requests pass: half as many when the server says stop, more while answers come.
 
-    It begins with half of ``terms.max_concurrency``, grows by one with every answer until the
-    server first refuses, and from then on by one with every round of answers.
+    It begins with ``terms.max_concurrency``, because a refusal costs a wait and nothing else;
+    after one it grows by one with every round of answers, up to that again.
     """
 
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
-        self.limit = max(1.0, terms.max_concurrency / 2)
-        self._refused = False
+        self.limit = float(terms.max_concurrency)
         self._under_way = 0
         self._not_before = 0.0
         self._cut_at = 0.0
@@ -80,15 +79,13 @@ class Flow:
 
     def answered(self, headers: Mapping[str, str]) -> None:
         """Let more pass, and pause if the server says that nothing is left for now."""
-        step = 1 / self.limit if self._refused else 1.0
-        self.limit = min(float(self._terms.max_concurrency), self.limit + step)
+        self.limit = min(float(self._terms.max_concurrency), self.limit + 1 / self.limit)
         for what in ("requests", "tokens"):
             if headers.get(f"x-ratelimit-remaining-{what}") == "0":
                 self.pause(seconds(headers.get(f"x-ratelimit-reset-{what}", "")) or 0.0)
 
     def refused(self, sent: float, pause: float | None) -> None:
         """Halve what may be under way, once for all requests that were sent before."""
-        self._refused = True
         if sent >= self._cut_at:
             self.limit = max(1.0, self.limit / 2)
             self._cut_at = time.monotonic()

@@ -11,19 +11,21 @@ and so does a row of failures of different prompts.
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import json
 import logging
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
 from random import uniform
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from nesy.errors import ModelError, NesyError
+from nesy.models.connections import Connections, Reply, certificates
 from nesy.models.flow import Flow, Terms, retry_after
 from nesy.spend import Budget
 from nesy.types import Completion, Failure, Messages, Sampling
@@ -70,11 +72,16 @@ class OpenAIModel:
         """Remember the address; nothing is sent yet.
 
         Raises:
-            ModelError: the hosted service is meant and there is no key.
+            ModelError: the hosted service is meant and there is no key; or it is no address.
         """
         self._model = model
         self.terms = terms or Terms()
         self._base_url = self.terms.base_url or os.environ.get("OPENAI_BASE_URL")
+        if self._base_url and not _is_http(self._base_url):
+            raise ModelError(
+                "openai: the address of an endpoint begins with http:// or https:// and names a "
+                "host, such as http://127.0.0.1:8000/v1"
+            )
         key = os.environ.get("OPENAI_API_KEY")
         if not key and self._base_url is None:
             raise ModelError(
@@ -135,7 +142,7 @@ class OpenAIModel:
         """
         if not prompts:
             return
-        with asyncio.Runner() as runner:
+        with _unscanned(), asyncio.Runner() as runner:
             asking = _Asking(self, prompts, sampling)
             runner.run(asking.begin())
             try:
@@ -154,10 +161,10 @@ class OpenAIModel:
                 runner.run(asking.end())
 
     def client(self) -> Any:
-        """Return a client for one request at a time, without retries of its own."""
+        """Return a client without retries of its own."""
         from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
-        transport = DefaultAsyncHttpxClient(verify=_certificates())
+        transport = DefaultAsyncHttpxClient(verify=certificates())
         return AsyncOpenAI(**self._address(), max_retries=0, http_client=transport)
 
     def sync_client(self) -> Any:
@@ -228,6 +235,14 @@ class OpenAIModel:
         return bare_url(self._base_url or "https://api.openai.com/v1")
 
 
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number
+        return False
+
+
 def bare_url(url: str) -> str:
     """Return an address without what may be secret: user, password and query."""
     parts = urlsplit(url)
@@ -262,7 +277,7 @@ async def _listed(model: OpenAIModel) -> tuple[tuple[str, ...], str | None]:
         try:
             return tuple([one.id async for one in client.models.list()]), None
         except openai.APIStatusError as error:
-            failure = named(model, error)
+            failure = named(model, error.status_code, error.body, error.response.text)
             if failure.reason == "unknown model":
                 return (), None  # a server without such a list
             return (), f"{failure.reason} ({failure.words})"
@@ -286,9 +301,8 @@ class _Asking:
         self._stopped = False
 
     async def begin(self) -> None:
-        # A client for each place: one pool looks at all its connections for every request, which
-        # with 64 of them is a quarter of the time that a request costs.
-        self._idle: list[Any] = []
+        async with self._model.client() as client:  # for its address and headers alone
+            self._connections = Connections(client, self._model.terms.timeout)
         self._model.flow.begin()
         self._arrived = asyncio.Event()
         self._settled = asyncio.Event()
@@ -324,7 +338,7 @@ class _Asking:
         for worker in self._workers:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
-        await asyncio.gather(*(client.close() for client in self._idle))
+        await self._connections.close()
 
     async def _work(self) -> None:
         try:
@@ -411,25 +425,13 @@ class _Asking:
             await self._settled.wait()
 
     async def _sent(self, messages: Messages, sent: float) -> Outcome:
-        import httpx2
-        import openai
-
         model = self._model
         body = model.body(messages, self._sampling)
-        client = self._idle.pop() if self._idle else model.client()
-        try:
-            reply = await client.post("/chat/completions", body=body, cast_to=httpx2.Response)
-        except openai.APIStatusError as error:
-            return self._refused(error, sent, body)
-        except openai.APITimeoutError:
-            return Failure("timeout", f"no answer in {model.terms.timeout:g} seconds", 1)
-        except openai.APIConnectionError as error:
-            cause = error.__cause__
-            if isinstance(cause, httpx2.ConnectError | httpx2.ProxyError):
-                return Failure("no connection", model.words(str(cause)), 1)
-            return Failure("cut stream", model.words(str(cause or error)), 1)
-        finally:
-            self._idle.append(client)
+        reply = await self._connections.post(json.dumps(body).encode())
+        if isinstance(reply, Failure):
+            return replace(reply, words=model.words(reply.words))
+        if not 200 <= reply.status < 300:
+            return self._refused(reply, sent, body)
         outcome = _read(reply.content, messages, model)
         if isinstance(outcome, Completion):
             model.flow.answered(reply.headers)
@@ -438,17 +440,21 @@ class _Asking:
             model.written += outcome.completion_tokens
         return outcome
 
-    def _refused(self, error: Any, sent: float, body: Mapping[str, Any]) -> Failure:
+    def _refused(self, reply: Reply, sent: float, body: Mapping[str, Any]) -> Failure:
         """Name a reply with an error status, and slow down if it asks for that."""
         model = self._model
-        failure = named(model, error)
-        words, status = failure.words, int(error.status_code)
-        if failure.reason in ("refused", "server error") and model.learns(body, words):
-            return Failure("server error", words, 1)
-        pause = retry_after(error.response.headers)
-        if status in (429, 503, 529) and failure.reason != "no quota":
+        text = reply.content.decode(errors="replace")
+        try:
+            said = json.loads(text)
+        except ValueError:
+            said = text
+        failure = named(model, reply.status, said, text)
+        if failure.reason in ("refused", "server error") and model.learns(body, failure.words):
+            return Failure("server error", failure.words, 1)
+        pause = retry_after(reply.headers)
+        if reply.status in (429, 503, 529) and failure.reason != "no quota":
             if pause is not None and pause > _LONGEST_PAUSE:
-                return Failure("pause too long", f"wait {pause:.0f} seconds: {words}", 1)
+                return Failure("pause too long", f"wait {pause:.0f} seconds: {failure.words}", 1)
             model.flow.refused(sent, pause)
         return failure
 
@@ -459,13 +465,9 @@ class _Asking:
         return _estimated(messages) + written
 
 
-def named(model: OpenAIModel, error: Any, status: int | None = None) -> Failure:
-    """Name an error: one of the client with its reply, or the body of an error with its status."""
-    if status is None:
-        status = int(error.status_code)
-        code, said = _error_of(error.body, error.response.text)
-    else:
-        code, said = _error_of(error, str(error))
+def named(model: OpenAIModel, status: int, body: Any, text: str) -> Failure:
+    """Name what a reply with an error status says: its JSON, if it has such, and its text."""
+    code, said = _error_of(body, text)
     return Failure(_reason(status, code, said), f"HTTP {status}: {model.words(said)}", 1)
 
 
@@ -534,12 +536,18 @@ def _estimated(messages: Messages) -> int:
     return sum(len(message.content.encode()) for message in messages) // 4 + 1
 
 
-@cache
-def _certificates() -> Any:
-    """What all clients trust; it takes a tenth of a second to read."""
-    import httpx2
+@contextmanager
+def _unscanned() -> Iterator[None]:
+    """Keep the garbage collector off what is loaded by now.
 
-    return httpx2.create_ssl_context()
+    With a few large libraries, a round through all of it stops every request for a tenth of a
+    second.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _azure(host: str) -> bool:

@@ -191,6 +191,7 @@ def distill(
 
 @app.command("eval")
 def evaluate(
+    context: typer.Context,
     benchmark: Annotated[str, typer.Option(help="Benchmark by name; any name in eval/.")],
     run: RunOption = None,
     model: Annotated[
@@ -268,6 +269,13 @@ def evaluate(
     from nesy.cli_eval import Asked, grade_stored, measure, shown_path
     from nesy.progress import Progress
 
+    if responses is not None:
+        _refuse_all_but(
+            context,
+            *("responses", "benchmark", "split", "task", "limit", "seed", "strict_data"),
+            *("output_dir", "as_json", "quiet"),
+            why="--responses grades what was answered elsewhere",
+        )
     if model is not None and run is not None:
         raise InputError("--run measures a run's student, --model any model; give one of them")
     if model is None and (adapter is not None or base_url is not None):
@@ -320,6 +328,16 @@ def evaluate(
         return
     print_line(f"records         {measured.folder}")
     print_line(f"one question    {_same_command()} --show {measured.example}")
+
+
+def _refuse_all_but(context: typer.Context, *names: str, why: str) -> None:
+    """Refuse an option that was given and has no meaning beside the others."""
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name or "")
+        if option.name not in names and source is not None and source.name == "COMMANDLINE":
+            off = not context.params[option.name or ""]
+            shown = [*(option.secondary_opts if off else ()), *option.opts][0]
+            raise InputError(f"{why}: leave {shown} out")
 
 
 def _numbers(option: str, given: str | None) -> tuple[int, ...]:

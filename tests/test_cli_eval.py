@@ -317,6 +317,25 @@ def test_stored_responses_become_a_run_to_compare(project: Path) -> None:
     assert latest(Run.open(project / "one"))[0].__class__ is Attempt
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--num-fewshot", "3"],
+        ["--gate", "0.5"],
+        ["--run", "runs/a"],
+        ["--model", "tiny"],
+        ["--ablate"],
+        ["--no-kb"],
+        ["--kb", "kb"],
+        ["--max-tokens", "9"],
+        ["--no-resume"],
+    ],
+)
+def test_stored_responses_take_no_setting_of_a_model(words: list[str]) -> None:
+    with pytest.raises(InputError, match=f"leave {words[0]} out"):
+        run("eval", "--benchmark", "example", "--responses", "r.jsonl", *words)
+
+
 def test_a_limit_chooses_among_stored_responses(project: Path) -> None:
     questions = load("example", "all")
     rows = [{"question": q.text, "response": f"So the answer is {q.target}."} for q in questions]

@@ -64,6 +64,7 @@ class Endpoint:
         self.faults: Counter[str] = Counter()
         self.under_way = 0
         self.most = 0
+        self.took = 0.0  # seconds from whole requests to whole replies
         self.keep_log = True
 
     @property
@@ -110,6 +111,7 @@ class Endpoint:
             if line.lower().startswith(b"content-length:"):
                 length = int(line.partition(b":")[2])
         content = await reader.readexactly(length)
+        begun = time.perf_counter()
         if head.startswith(b"GET"):
             _send(writer, 200, {}, {"object": "list", "data": [{"id": "m", "object": "model"}]})
             return True
@@ -126,6 +128,7 @@ class Endpoint:
             return await self._replied(number, body, writer)
         finally:
             self.under_way -= 1
+            self.took += time.perf_counter() - begun
 
     async def _replied(self, number: int, body: Any, writer: Any) -> bool:
         fault = self.fault(number, body)

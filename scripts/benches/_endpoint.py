@@ -3,7 +3,8 @@
     python _endpoint.py
 
 Prints its address. A line on stdin is answered by a line of JSON on what was asked since the
-last one: requests, different ones, the most under way, and the seconds that they were made wait.
+last one: requests, different ones, the most under way, and the seconds from each whole request to
+its whole reply, added up.
 A request without a message, by which a client asks for rate limits, is refused and not counted.
 """
 
@@ -17,14 +18,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 from endpoint import Endpoint
 
 TEXT = "Three dozens are 3 * 12 = 36, and 36 + 4 = 40. So the answer is 40."
-waited = []
 
 
 def latency(number):
-    if not endpoint.asked[number]["messages"]:
-        return 0
-    waited.append(Random(number).uniform(0.05, 0.2))
-    return waited[-1]
+    return Random(number).uniform(0.05, 0.2) if endpoint.asked[number]["messages"] else 0
 
 
 def fault(number, body):
@@ -40,9 +37,8 @@ with Endpoint(lambda text: TEXT, fault=fault, latency=latency) as endpoint:
             "requests": len(texts),
             "different": len(set(texts)),
             "most": endpoint.most,
-            "waited": sum(waited),
+            "took": endpoint.took,
         }
         print(json.dumps(told), flush=True)
         endpoint.asked.clear()
-        waited.clear()
-        endpoint.most = 0
+        endpoint.most, endpoint.took = 0, 0.0

@@ -98,9 +98,9 @@ class Training(Section):
 class Knowledge(Section):
     """Which failures give knowledge, where the drafts go, and how knowledge is looked up.
 
-    ``mine`` is how many training questions a task the first student answers. What an entry made
-    from at most ``special`` questions says is too rare to be learned by heart: its questions are
-    left out of the views that show no knowledge.
+    ``mine`` is how many training questions a task the first student answers; those that are known
+    to rest on a fact it answers all. What an entry made from at most ``special`` questions says is
+    too rare to be learned by heart: its questions are left out of the views that show no knowledge.
     """
 
     mine: int | None = Field(None, ge=1)

@@ -38,7 +38,7 @@ def mine_failures(
     recipe: Recipe, run: Run, adapter: Path, questions: Sequence[Question], progress: Progress
 ) -> list[Attempt]:
     """Let the student answer training questions; whatever is not correct is a failure."""
-    asked = _of_each_task(questions, recipe.knowledge.mine)
+    asked = of_each_task(questions, recipe.knowledge.mine)
     attempts = answer_questions(recipe, run, adapter, "mining", asked, progress)
     outcomes = Counter(str(attempt.outcome) for attempt in attempts)
     progress.say(f"  {listed(outcomes)}")
@@ -88,12 +88,16 @@ def _counted(
         yield one
 
 
-def _of_each_task(questions: Sequence[Question], count: int | None) -> list[Question]:
-    """The first questions of each task."""
+def of_each_task(questions: Sequence[Question], count: int | None) -> list[Question]:
+    """The first questions of each task, and all that are known to rest on a fact.
+
+    A procedure is one entry, however many fail for want of it; a fact that is not asked for has
+    none.
+    """
     seen = Counter[str]()
     chosen = []
     for question in questions:
         seen[question.task] += 1
-        if count is None or seen[question.task] <= count:
+        if count is None or question.facts or seen[question.task] <= count:
             chosen.append(question)
     return chosen

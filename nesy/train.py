@@ -507,62 +507,64 @@ class _Run:
 
         data = self._rows
         width = max(len(data.ids[i]) for i in chosen)
-        first = min(data.starts[i] for i in chosen)
         ids = torch.zeros((len(chosen), width), dtype=torch.long)
-        labels = torch.full((len(chosen), width), _IGNORED)
+        labels = torch.full((len(chosen), width + 1), _IGNORED)
         for place, i in enumerate(chosen):
             row = torch.tensor(data.ids[i])
             ids[place, : len(row)] = row
             labels[place, data.starts[i] : len(row)] = row[data.starts[i] :]
-        # Pad stands on the right, where no real token of a causal model can see it, so no
-        # attention mask is needed. Only positions that predict a target need logits.
-        logits = (self._zero or self._model)(
-            input_ids=ids.to(self._device), use_cache=False, logits_to_keep=width - first + 1
-        ).logits[:, :-1]
-        aims = labels[:, first:].to(logits.device)
-        each = cross_entropy(
-            logits.reshape(-1, logits.shape[-1]).float(),
-            aims.reshape(-1),
-            ignore_index=_IGNORED,
-            reduction="none",
-        )
-        each = each.view(len(chosen), -1)
+        aims = labels[:, 1:]  # a position predicts the token after it
+        places = aims != _IGNORED
+        logits = self._logits(self._zero or self._model, ids, places)
+        each = cross_entropy(logits.float(), aims[places].to(logits.device), reduction="none")
+        weights = torch.tensor([data.weights[i] for i in chosen])[places.nonzero()[:, 0]]
+        weights = weights.to(logits.device)
         if self._settings.white_box is not None:
-            each = self._followed(self._settings.white_box, each, logits, aims, ids, chosen)
-        weights = torch.tensor([data.weights[i] for i in chosen], device=each.device)
+            each = self._followed(self._settings.white_box, each, logits, weights > 0, ids, places)
         wrong = weights < 0
         if wrong.any():
-            # Where there is no token to learn the cross entropy is 0, and p would be 1.
-            told = aims[wrong] != _IGNORED
             unlike = -torch.log1p(-torch.exp(-each[wrong]).clamp(max=1 - 1e-6))
-            each = each.index_put((wrong,), torch.where(told, unlike, 0.0))
-        return (each.sum(-1) * weights.abs()).sum()
+            each = each.index_put((wrong,), unlike)
+        return (each * weights.abs()).sum()
+
+    def _logits(self, model: Any, ids: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        """Logits (places, words) at the ``places`` (rows, tokens) that predict a target.
+
+        Those of prompt and pad would be half of them: a small model spends a fifth of its time
+        on its output layer, and as much on the loss.
+        """
+        chosen = places.flatten().nonzero()[:, 0]
+
+        def those(_: Any, read: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
+            return (read[0].flatten(0, 1).index_select(0, chosen.to(read[0].device)),)
+
+        source = self._teacher if model is self._teacher else self._model
+        device = source.get_input_embeddings().weight.device
+        # Pad stands on the right, where no real token of a causal model can see it, so no
+        # attention mask is needed.
+        with source.get_output_embeddings().register_forward_pre_hook(those):
+            found: torch.Tensor = model(input_ids=ids.to(device), use_cache=False).logits
+        return found
 
     def _followed(
         self,
         box: WhiteBox,
         each: torch.Tensor,
         logits: torch.Tensor,
-        aims: torch.Tensor,
+        learned: torch.Tensor,
         ids: torch.Tensor,
-        chosen: Sequence[int],
+        places: torch.Tensor,
     ) -> torch.Tensor:
         """Mix the loss of the tokens that are learned with their distance to the teacher's."""
         import torch
 
-        learned = torch.tensor([self._rows.weights[i] > 0 for i in chosen], device=aims.device)
-        places = (aims != _IGNORED) & learned[:, None]
         with torch.no_grad():
-            theirs = self._teacher(
-                input_ids=ids.to(self._teacher.device),
-                use_cache=False,
-                logits_to_keep=logits.shape[1] + 1,
-            ).logits[:, :-1]
+            theirs = self._logits(self._teacher, ids, places).to(logits.device)
         words = min(logits.shape[-1], theirs.shape[-1])  # beyond it is pad, of unequal sizes
-        told = theirs.to(logits.device)[places][:, :words].float()
-        far = divergence.of(box.loss, told, logits[places][:, :words].float(), box.temperature)
-        mixed = (1 - box.weight) * each[places] + box.weight * far
-        return each.index_put((places,), mixed)
+        told, own = (some[learned][:, :words].float() for some in (theirs, logits))
+        far = divergence.of(box.loss, told, own, box.temperature)
+        mixed = (1 - box.weight) * each[learned] + box.weight * far
+        return each.index_put((learned,), mixed)
 
     def _rate(self, number: int) -> float:
         """Learning rate of step ``number``, counted from 0."""

@@ -1,8 +1,9 @@
 """A student and its knowledge base as an OpenAI-compatible endpoint on loopback.
 
-The last user message is the question: it retrieves, is rendered like every question, and the
-reply carries, besides the completion, an ``x_nesy`` field with the answer that was read from it
-and the entries that the student was shown. Earlier messages are not shown to the student. An
+The last user message of a chat is the question: it retrieves, is rendered like every question,
+and the reply carries, besides the completion, an ``x_nesy`` field with the answer that was read
+from it and the entries that the student was shown. Earlier messages are not shown to the student.
+Each prompt of a plain completion is a question likewise, with an ``x_nesy`` in its choice. An
 edit of the knowledge base serves the next request; while it has a problem, requests are refused.
 """
 
@@ -47,11 +48,10 @@ class _Turn(BaseModel):
 
 
 class _Asked(BaseModel):
-    """A request for a chat completion; what a student can't do is refused."""
+    """What the requests for completions share; what a student can't do is refused."""
 
     model_config = ConfigDict(frozen=True)
 
-    messages: tuple[_Turn, ...] = Field(min_length=1)
     model: str = ""
     temperature: float = Field(0.0, ge=0)
     top_p: float = Field(1.0, gt=0, le=1)
@@ -59,10 +59,41 @@ class _Asked(BaseModel):
     max_completion_tokens: int | None = Field(None, ge=1)
     seed: int | None = None
     stop: str | tuple[str, ...] | None = None
-    stream: bool = False
     n: Literal[1] | None = None
+
+
+class _Chat(_Asked):
+    """A request for a chat completion."""
+
+    messages: tuple[_Turn, ...] = Field(min_length=1)
+    stream: bool = False
     logprobs: Literal[False] | None = None
     tools: None = None
+
+    @property
+    def questions(self) -> list[str]:
+        """The last message of the user."""
+        return [next((t.text for t in reversed(self.messages) if t.role == "user"), "")]
+
+
+class _Plain(_Asked):
+    """A request for completions of texts, each a question."""
+
+    prompt: str | tuple[str, ...] = Field(min_length=1)
+    stream: Literal[False] = False
+    echo: Literal[False] = False
+    logprobs: None = None
+
+    @property
+    def questions(self) -> list[str]:
+        """The prompts."""
+        return [self.prompt] if isinstance(self.prompt, str) else list(self.prompt)
+
+
+_POSTED: dict[str, type[_Chat | _Plain]] = {
+    "/v1/chat/completions": _Chat,
+    "/v1/completions": _Plain,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,18 +165,17 @@ class Server(ThreadingHTTPServer):
         """The address for ``--base-url`` or ``OPENAI_BASE_URL``."""
         return f"http://127.0.0.1:{self.server_address[1]}/v1"
 
-    def complete(self, asked: _Asked) -> dict[str, Any]:
+    def complete(self, asked: _Chat | _Plain) -> dict[str, Any]:
         """Answer a request.
 
         Raises:
             InputError: there is no question in it.
             NesyError: the student can't answer.
         """
-        text = next((turn.text for turn in reversed(asked.messages) if turn.role == "user"), "")
-        if not text.strip():
-            raise InputError("there is no user message with text to answer")
-        question = Question("serve", "", "serve", "test", text.strip(), "", "text")
-        (prepared,) = prepare([question], self.system.prompt, self.system.search)
+        texts = [text.strip() for text in asked.questions]
+        if not all(texts):
+            raise InputError("there is no user message or prompt with text to answer")
+        questions = [Question("serve", "", "serve", "test", text, "", "text") for text in texts]
         stop = (asked.stop,) if isinstance(asked.stop, str) else asked.stop or ()
         sampling = Sampling(
             temperature=asked.temperature,
@@ -154,9 +184,14 @@ class Server(ThreadingHTTPServer):
             seed=asked.seed or 0,
             stop=stop,
         )
-        waiting = _Waiting(prepared, sampling, Future())
-        self._waiting.put(waiting)
-        return self._document(*waiting.answer.result())
+        waiting = [
+            _Waiting(prepared, sampling, Future())
+            for prepared in prepare(questions, self.system.prompt, self.system.search)
+        ]
+        for one in waiting:
+            self._waiting.put(one)
+        made = [one.answer.result() for one in waiting]
+        return self._chat(*made[0]) if isinstance(asked, _Chat) else self._plain(made)
 
     def server_close(self) -> None:
         """Stop listening and decoding."""
@@ -164,34 +199,39 @@ class Server(ThreadingHTTPServer):
         self._waiting.put(None)
         self._decoding.join()
 
-    def _document(self, prepared: Prepared, made: Attempt) -> dict[str, Any]:
-        completion = made.completion
+    def _chat(self, prepared: Prepared, made: Attempt) -> dict[str, Any]:
+        message = {"role": "assistant", "content": made.completion.text.strip()}
         return {
-            "id": f"chatcmpl-{uuid4().hex}",
-            "object": "chat.completion",
-            "created": int(time.time()),
-            "model": self.system.name,
+            **self._document("chatcmpl", "chat.completion", [made]),
+            "choices": [{**_choice(0, made), "message": message}],
+            "x_nesy": _why(prepared, made),
+        }
+
+    def _plain(self, answered: list[tuple[Prepared, Attempt]]) -> dict[str, Any]:
+        return {
+            **self._document("cmpl", "text_completion", [made for _, made in answered]),
             "choices": [
                 {
-                    "index": 0,
-                    "finish_reason": completion.finish,
-                    "message": {"role": "assistant", "content": completion.text.strip()},
-                    "logprobs": None,
+                    **_choice(place, made),
+                    "text": made.completion.text.strip(),
+                    "x_nesy": _why(prepared, made),
                 }
+                for place, (prepared, made) in enumerate(answered)
             ],
+        }
+
+    def _document(self, kind: str, named: str, made: list[Attempt]) -> dict[str, Any]:
+        read = sum(one.completion.prompt_tokens for one in made)
+        written = sum(one.completion.completion_tokens for one in made)
+        return {
+            "id": f"{kind}-{uuid4().hex}",
+            "object": named,
+            "created": int(time.time()),
+            "model": self.system.name,
             "usage": {
-                "prompt_tokens": completion.prompt_tokens,
-                "completion_tokens": completion.completion_tokens,
-                "total_tokens": completion.prompt_tokens + completion.completion_tokens,
-            },
-            "x_nesy": {
-                "answer": made.answer,
-                "rule": made.rule,
-                "prompt_sha": made.prompt_sha,
-                "entries": [
-                    {**asdict(one.hit), "when": one.entry.when, "facts": list(one.entry.facts)}
-                    for one in prepared.found
-                ],
+                "prompt_tokens": read,
+                "completion_tokens": written,
+                "total_tokens": read + written,
             },
         }
 
@@ -228,24 +268,42 @@ class Server(ThreadingHTTPServer):
             one.answer.set_result(result)
 
 
+def _choice(place: int, made: Attempt) -> dict[str, Any]:
+    return {"index": place, "finish_reason": made.completion.finish, "logprobs": None}
+
+
+def _why(prepared: Prepared, made: Attempt) -> dict[str, Any]:
+    """What the student was shown, and what was read from its answer."""
+    return {
+        "answer": made.answer,
+        "rule": made.rule,
+        "prompt_sha": made.prompt_sha,
+        "entries": [
+            {**asdict(one.hit), "when": one.entry.when, "facts": list(one.entry.facts)}
+            for one in prepared.found
+        ],
+    }
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Server
 
     def do_GET(self) -> None:
         if self.path.rstrip("/") != "/v1/models":
-            self._refuse(404, f"{self.path}: nothing here; /v1/models and /v1/chat/completions are")
+            self._refuse(404, f"{self.path}: nothing here; /v1/models is, for GET")
             return
         model = {"id": self.server.system.name, "object": "model", "owned_by": "nesy"}
         self._send(200, {"object": "list", "data": [model]})
 
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if self.path.rstrip("/") != "/v1/chat/completions":
-            self._refuse(404, f"{self.path}: nothing here; /v1/chat/completions is")
+        kind = _POSTED.get(self.path.rstrip("/"))
+        if kind is None:
+            self._refuse(404, f"{self.path}: nothing here; {' and '.join(_POSTED)} are")
             return
         try:
-            asked = _Asked.model_validate_json(content)
+            asked = kind.model_validate_json(content)
             made = self.server.complete(asked)
         except ValidationError as error:
             problem = error.errors()[0]

@@ -140,6 +140,36 @@ def test_many_requests_are_answered_each_by_its_own(server: Server, system: Syst
     assert reach(Terms(base_url=server.url)).models == ("one",)
 
 
+def test_plain_completions_are_the_answers_to_their_prompts(
+    client: openai.OpenAI, system: System
+) -> None:
+    texts = [QUESTION, "How many?"]
+    made = client.completions.create(model="one", prompt=texts, max_tokens=8, temperature=0)
+    asked = [Question(t, "b", "t", "test", t, "", "text") for t in texts]
+    wanted = answer(asked, system.lm, system.prompt, Sampling(max_tokens=8), system.search)
+    assert [(c.index, c.text) for c in made.choices] == [
+        (place, one.completion.text.strip()) for place, one in enumerate(wanted)
+    ]
+    assert made.usage is not None
+    assert made.usage.completion_tokens == sum(w.completion.completion_tokens for w in wanted)
+    (entry,) = (made.choices[0].model_extra or {})["x_nesy"]["entries"]
+    assert entry["entry"] == "units.smoot"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"prompt": []}, "prompt"),
+        ({"prompt": [[1, 2]]}, "prompt"),
+        ({"prompt": "x", "echo": True, "logprobs": 1}, "echo"),
+    ],
+)
+def test_what_it_cannot_complete_is_refused(server: Server, body: object, said: str) -> None:
+    reply = httpx2.post(f"{server.url}/completions", content=json.dumps(body))
+    assert reply.status_code == 400
+    assert reply.json()["error"]["message"].startswith(said)
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
@@ -158,7 +188,7 @@ def test_what_it_cannot_do_is_refused(server: Server, body: object, said: str) -
 
 def test_other_paths_and_a_taken_port(server: Server, system: System) -> None:
     assert httpx2.get(f"{server.url}/nothing").status_code == 404
-    assert httpx2.post(f"{server.url}/completions", content="{}").status_code == 404
+    assert httpx2.post(f"{server.url}/embeddings", content="{}").status_code == 404
     with pytest.raises(InputError, match="choose another --port"):
         Server(system, server.server_address[1])
 

@@ -5,9 +5,8 @@ rationales (question; solution). It is trained on labelled pairs, stops early by
 80 % recall, is calibrated and given its thresholds on a validation set, and measured on a test
 set that neither has seen (West et al., arXiv 2110.07178, §3).
 
-It reads the texts together, as a cross-encoder of which every weight is trained; or each apart,
-with the encoder as it is and a head of two hidden layers trained on both texts' vectors. The
-latter learns from a few thousand labels what a small cross-encoder does not, in seconds.
+It reads the texts together, as a cross-encoder made of an encoder's lower layers
+(``nesy.network``).
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from nesy import picture, pretrained
 from nesy.errors import InputError, ModelError, TrainingError
 from nesy.kb import encoder
 from nesy.kb.entry import Entry
-from nesy.network import Network, Reading, Texts
+from nesy.network import Network, Texts
 from nesy.runs import from_json, to_json
 
 REPORT = "critic.json"
@@ -34,6 +33,7 @@ RECALLS = (0.5, 0.8)
 _EARLY = 0.8  # recall whose precision decides when to stop
 _POOL = 8  # batches whose pairs are sorted by length together
 _BINS = 10
+_DECAY = 0.01  # of the weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +57,19 @@ class Labelled:
 class Settings:
     """How a critic is trained: ``epochs`` at most, ``max_length`` tokens of what is read at once.
 
-    ``reads`` says whether both texts are read together or apart (``nesy.network``). It stops
-    after ``patience`` epochs without a rise of precision at 80 % recall (or, at the same
-    precision, a better fit).
+    ``layers`` of the encoder are kept, the lowest (``None``: all). The head, which starts from
+    nothing, is first trained alone, ``head_epochs`` at ``head_rate``, so that it does not undo
+    what the encoder knows (Kumar et al., arXiv 2202.10054); then all is, at ``learning_rate``.
+    That stops after ``patience`` epochs without a rise of precision at 80 % recall (or, at the
+    same precision, a better fit).
     """
 
     model: str = encoder.DEFAULT
-    reads: Reading = "together"
-    learning_rate: float = 1e-4
-    epochs: int = 5
+    layers: int | None = 2
+    learning_rate: float = 3e-4
+    head_rate: float = 1e-3
+    head_epochs: int = 20
+    epochs: int = 6
     patience: int = 2
     batch_size: int = 32
     max_length: int = 64
@@ -110,7 +114,6 @@ class Report:
 
     key: str
     model: str
-    reads: Reading
     max_length: int
     slope: float
     shift: float
@@ -136,8 +139,7 @@ class Critic:
         self.folder = folder
         self.report = read_report(folder)
         device = pretrained.device_of(device)
-        reads, longest = self.report.reads, self.report.max_length
-        self._network = Network(str(folder), reads, longest, device)
+        self._network = Network(str(folder), self.report.max_length, device)
 
     @property
     def fingerprint(self) -> str:
@@ -219,7 +221,7 @@ def train(
     began = time.monotonic()
     torch.manual_seed(settings.seed)
     device = pretrained.device_of(settings.device)
-    network = Network(where, settings.reads, settings.max_length, device)
+    network = Network(where, settings.max_length, device, settings.layers)
     best_epoch = _fit(network, settings, training, validation, on_progress)
     truth = [one.valid for one in validation]
     said = network.logits(_texts([one.pair for one in validation]))
@@ -232,7 +234,6 @@ def train(
     report = Report(
         key=key,
         model=settings.model,
-        reads=settings.reads,
         max_length=settings.max_length,
         slope=slope,
         shift=shift,
@@ -359,11 +360,12 @@ def _fit(
             on_progress(done, note)
 
     known = _texts([one.pair for one in (*training, *validation)])
-    network.prepare(known[: len(training)], lambda note: tell(0, note))
-    optimizer = torch.optim.AdamW(network.trained.parameters(), lr=0.0, weight_decay=0.01)
+    shown = network.prepare(known[: len(training)])
+    truth = [one.valid for one in validation]
+    _fit_head(network, settings, shown, [one.valid for one in training])
     best_epoch, best = 0, (-1.0, -math.inf)
     weights: dict[str, Any] = {}
-    truth = [one.valid for one in validation]
+    optimizer = torch.optim.AdamW(network.trained.parameters(), lr=0.0, weight_decay=_DECAY)
     for epoch in range(1, settings.epochs + 1):
         loss = _epoch(network, optimizer, settings, training, epoch, tell)
         said = network.logits(known[len(training) :])
@@ -382,6 +384,24 @@ def _fit(
     return best_epoch
 
 
+def _fit_head(network: Network, settings: Settings, shown: Any, valid: Sequence[bool]) -> None:
+    """Train the head alone, on what the encoder as it is makes of the training pairs."""
+    import torch
+
+    truth = torch.tensor(valid, dtype=torch.float32, device=shown.device)
+    optimizer = torch.optim.AdamW(network.head.parameters(), lr=0.0, weight_decay=_DECAY)
+    steps = settings.head_epochs * math.ceil(len(truth) / settings.batch_size)
+    network.head.train()
+    number = 0
+    for _ in range(settings.head_epochs):
+        order = torch.randperm(len(truth), device=shown.device)
+        for first in range(0, len(order), settings.batch_size):
+            batch = order[first : first + settings.batch_size]
+            rate = settings.head_rate * _share(number, steps, settings.warmup)
+            _step(network.head, optimizer, rate, network.judged(shown[batch]), truth[batch])
+            number += 1
+
+
 def _epoch(
     network: Network,
     optimizer: Any,
@@ -398,22 +418,39 @@ def _epoch(
     network.trained.train()
     total = done = 0.0
     for number, batch in enumerate(batches, (epoch - 1) * len(batches)):
-        rise = min(1.0, (number + 1) / max(1, settings.warmup * steps))
-        for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * min(rise, (steps - number) / steps)
+        rate = settings.learning_rate * _share(number, steps, settings.warmup)
         logits = network(_texts([one.pair for one in batch]))
         truth = torch.tensor([float(one.valid) for one in batch], device=logits.device)
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, truth)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.trained.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        total += float(loss.detach()) * len(batch)
+        total += _step(network.trained, optimizer, rate, logits, truth) * len(batch)
         done += len(batch)
-        if not math.isfinite(total):
-            raise TrainingError("critic: the loss is not a number; lower critic.learning_rate")
         tell(round((epoch - 1) * len(training) + done), f"loss {total / done:.3f}")
     return total / done
+
+
+def _share(number: int, steps: int, warmup: float) -> float:
+    """Share of the peak rate in a step: it rises over the warm-up, then falls to 0."""
+    return min(1.0, (number + 1) / max(1, warmup * steps), (steps - number) / steps)
+
+
+def _step(module: Any, optimizer: Any, rate: float, logits: Any, truth: Any) -> float:
+    """Take one step; return the loss.
+
+    Raises:
+        TrainingError: the loss is not a number.
+    """
+    import torch
+
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, truth)
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise TrainingError("critic: the loss is not a number; lower critic.learning_rate")
+    return value
 
 
 def _batches(training: Sequence[Labelled], size: int, random: Random) -> list[list[Labelled]]:

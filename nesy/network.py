@@ -1,14 +1,17 @@
-"""The network of a critic: two texts in, a logit out.
+"""The network of a critic: a cross-encoder, two texts in, a logit out.
 
-It reads them together, as a cross-encoder of which every weight is trained; or each apart, with
-the encoder as it is and a head trained on the mean of each text's token vectors.
+Both texts are read together by the lower layers of a pretrained encoder; a head of two hidden
+layers reads the mean of each text's token vectors. The lower layers still tell the words apart,
+so that which word goes with which can be learned from a few thousand labels. The upper ones of
+a sentence encoder have mixed them into what the whole is about (Petrov et al., arXiv 2403.20222,
+on shallow cross-encoders).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from nesy import pretrained
 from nesy.errors import ModelError
@@ -16,59 +19,65 @@ from nesy.errors import ModelError
 if TYPE_CHECKING:
     import torch
 
-Reading = Literal["together", "apart"]
 Texts = tuple[str, str]
 
 _HEAD = "head.safetensors"
-_BATCH = 64  # texts or pairs that are read at once
+_BATCH = 64  # pairs that are read at once
 _HIDDEN = 512  # width of both hidden layers of the head
 _DROPOUT = 0.1
 
 
 class Network:
-    """A network that is read from a folder, trained and written back.
+    """A cross-encoder that is read from a folder, trained and written back.
 
-    ``trained`` is the part whose weights change, ``longest`` the tokens it reads at once.
+    ``encoder`` and ``head`` are what is trained, all but the word vectors, which hold half of a
+    small encoder's weights; ``longest`` is the number of tokens that are read at once.
     """
 
-    def __init__(self, where: str, reads: Reading, longest: int, device: str) -> None:
-        """Load an encoder, or what ``save`` wrote.
+    def __init__(self, where: str, longest: int, device: str, layers: int | None = None) -> None:
+        """Load an encoder, of which the lowest ``layers`` are kept, or what ``save`` wrote.
 
         Raises:
-            ModelError: ``where`` holds no encoder.
+            ModelError: ``where`` holds no encoder, or one of fewer layers.
         """
-        self.trained: torch.nn.Module
-        self._reads, self._longest, self._device = reads, longest, device
-        self._tokenizer = pretrained.load_tokenizer(where)
-        self._encoder = _encoder(where, reads).to(device)
-        if reads == "together":
-            self.trained = self._encoder
-            return
-        self._encoder.eval()
-        self._vectors: dict[str, torch.Tensor] = {}
-        self.trained, self._mean, self._scale = _head(2 * self._encoder.config.hidden_size, where)
-        self.trained.to(device)
-
-    def prepare(self, pairs: Sequence[Texts], on_progress: Callable[[str], None]) -> None:
-        """Learn from the training pairs how widely the parts of a text's vector vary."""
         import torch
 
-        if self._reads == "apart":
-            self._read(pairs, on_progress)
-            shown = self._features(pairs)
-            self._mean, self._scale = torch.mean(shown, 0), torch.std(shown, 0) + 1e-6
+        self._longest, self._device = longest, device
+        self._half = device == "cpu" and pretrained.multiplies_bfloat16()
+        self._tokenizer = pretrained.load_tokenizer(where)
+        self.encoder = _encoder(where, layers).to(device)
+        self.encoder.get_input_embeddings().weight.requires_grad_(False)
+        width = 2 * self.encoder.config.hidden_size
+        head, mean, scale = _head(width, where)
+        self.head, self._mean, self._scale = head.to(device), mean.to(device), scale.to(device)
+        self.trained = torch.nn.ModuleDict({"encoder": self.encoder, "head": self.head})
+
+    def prepare(self, pairs: Sequence[Texts]) -> torch.Tensor:
+        """Learn from the training pairs how widely the parts of a vector vary.
+
+        Returns:
+            The vectors of the pairs as the encoder is now, (len(pairs), 2 width); see ``judged``.
+        """
+        import torch
+
+        self.trained.eval()
+        order = sorted(range(len(pairs)), key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))
+        shown = torch.empty(len(pairs), len(self._mean), device=self._device)
+        for first in range(0, len(order), _BATCH):
+            chosen = order[first : first + _BATCH]
+            with torch.no_grad():
+                shown[chosen] = self._vectors([pairs[i] for i in chosen])
+        self._mean, self._scale = torch.mean(shown, 0), torch.std(shown, 0) + 1e-6
+        return shown
+
+    def judged(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Logits by the head of the vectors of pairs."""
+        logits: torch.Tensor = self.head((vectors - self._mean) / self._scale)
+        return logits[:, 0]
 
     def __call__(self, pairs: Sequence[Texts]) -> torch.Tensor:
         """Logits of pairs, shape (len(pairs),), through which ``trained`` gets its gradient."""
-        logits: torch.Tensor
-        if self._reads == "together":
-            shown = self._tokens([context for context, _ in pairs], [claim for _, claim in pairs])
-            logits = self._encoder(**shown).logits
-            return logits[:, 0]
-        self._read(pairs, lambda _: None)
-        scaled = (self._features(pairs) - self._mean) / self._scale
-        logits = self.trained(scaled)
-        return logits[:, 0]
+        return self.judged(self._vectors(pairs))
 
     def logits(
         self, pairs: Sequence[Texts], on_progress: Callable[[int], None] | None = None
@@ -93,52 +102,50 @@ class Network:
         """Write the network, so that it can be loaded from ``folder``."""
         from safetensors.torch import save_file
 
-        self._encoder.save_pretrained(str(folder), safe_serialization=True)
+        self.encoder.save_pretrained(str(folder), safe_serialization=True)
         self._tokenizer.save_pretrained(str(folder))
-        if self._reads == "apart":
-            held = {**self.trained.state_dict(), "mean": self._mean, "scale": self._scale}
-            save_file({name: one.contiguous() for name, one in held.items()}, folder / _HEAD)
+        held = {**self.head.state_dict(), "mean": self._mean, "scale": self._scale}
+        save_file({name: one.contiguous() for name, one in held.items()}, folder / _HEAD)
 
-    def _features(self, pairs: Sequence[Texts]) -> torch.Tensor:
+    def _vectors(self, pairs: Sequence[Texts]) -> torch.Tensor:
+        """Mean of the token vectors of each text, both read together: (len(pairs), 2 width)."""
         import torch
 
-        return torch.stack([torch.cat([self._vectors[text] for text in pair]) for pair in pairs])
-
-    def _read(self, pairs: Sequence[Texts], on_progress: Callable[[str], None]) -> None:
-        """Encode each text that is new, once: the encoder does not change."""
-        import torch
-
-        fresh = {text for pair in pairs for text in pair} - self._vectors.keys()
-        order = sorted(fresh, key=lambda text: (len(text), text))
-        for first in range(0, len(order), _BATCH):
-            some = order[first : first + _BATCH]
-            with torch.no_grad():
-                shown = self._tokens(some)
-                mask = shown["attention_mask"][..., None].float()
-                hidden = self._encoder(**shown).last_hidden_state.float()
-                means = (hidden * mask).sum(1) / mask.sum(1)
-            self._vectors.update(zip(some, means, strict=True))
-            on_progress(f"{first + len(some):,} of {len(order):,} texts read")
-
-    def _tokens(self, *texts: list[str]) -> Any:
-        shown = self._tokenizer(
-            *texts, truncation=True, max_length=self._longest, padding=True, return_tensors="pt"
+        read = self._tokenizer(
+            [context for context, _ in pairs],
+            [claim for _, claim in pairs],
+            truncation=True,
+            max_length=self._longest,
+            padding=True,
+            return_tensors="pt",
         )
-        return shown.to(self._device)
+        # Whose each token is; -1 for what belongs to neither text.
+        text = torch.tensor(
+            [[-1 if of is None else of for of in read.sequence_ids(i)] for i in range(len(pairs))],
+            device=self._device,
+        )
+        # The weights' gradients are noisy anyway; scores are computed in full.
+        half = self._half and self.trained.training
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            hidden = self.encoder(**read.to(self._device)).last_hidden_state.float()
+        parts = [(text == of)[..., None].float() for of in (0, 1)]
+        return torch.cat([(hidden * p).sum(1) / p.sum(1).clamp(min=1) for p in parts], 1)
 
 
-def _encoder(where: str, reads: Reading) -> Any:
-    from transformers import AutoModel, AutoModelForSequenceClassification
+def _encoder(where: str, layers: int | None) -> Any:
+    from transformers import AutoConfig, AutoModel
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    logging.set_verbosity_error()  # it names the new head, which is to be trained
-    safe = {"use_safetensors": True, "trust_remote_code": False}
+    logging.set_verbosity_error()  # it names the layers that are left out
     try:
-        if reads == "apart":
-            return AutoModel.from_pretrained(where, **safe).float()
-        return AutoModelForSequenceClassification.from_pretrained(
-            where, num_labels=1, **safe
+        config = AutoConfig.from_pretrained(where, trust_remote_code=False)
+        if layers is not None:
+            if layers > config.num_hidden_layers:
+                raise ModelError(f"{where}: has {config.num_hidden_layers} layers, not {layers}")
+            config.num_hidden_layers = layers
+        return AutoModel.from_pretrained(
+            where, config=config, use_safetensors=True, trust_remote_code=False
         ).float()
     except (OSError, ValueError) as error:
         raise ModelError(f"{where}: can't be loaded as a critic: {error}") from error

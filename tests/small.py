@@ -138,7 +138,7 @@ def save_encoder(folder: Path) -> Path:
         BertConfig(
             vocab_size=len(vocab),
             hidden_size=32,
-            num_hidden_layers=1,
+            num_hidden_layers=2,
             num_attention_heads=2,
             intermediate_size=64,
             max_position_embeddings=128,

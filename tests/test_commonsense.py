@@ -37,7 +37,7 @@ class Project:
         self.sets = [
             *("corpus.events=90", "corpus.tails=2", "labels.count=240", "student.reads=300"),
             *("critic.epochs=2", "critic.learning_rate=0.003", "student.max_tokens=6"),
-            *("critic.reads=together", "critic.draws=1"),
+            "critic.draws=1",
             *(f"student.model={student}", f"critic.model={encoder}", "student.rank=4"),
             *("student.embeddings=false", "corpus.relations=[xWant, xReact, oWant]"),
         ]

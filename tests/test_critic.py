@@ -39,7 +39,7 @@ def labelled(count: int, seed: int) -> list[Labelled]:
 
 
 def settings(encoder: Path, **changes: object) -> Settings:
-    made = {"learning_rate": 5e-3, "epochs": 4, "batch_size": 8, "device": "cpu", **changes}
+    made = {"learning_rate": 1e-3, "epochs": 4, "batch_size": 8, "device": "cpu", **changes}
     return Settings(model=str(encoder), **made)  # type: ignore[arg-type]
 
 
@@ -96,21 +96,36 @@ def test_a_critic_learns_is_calibrated_and_is_read_back(encoder: Path, tmp_path:
         critic.train(settings(encoder), sets[0][:-1], *sets[1:], tmp_path / "c", (0.8, 0.5))
 
 
-def test_a_critic_that_reads_apart_trains_a_head_alone(encoder: Path, tmp_path: Path) -> None:
-    sets = [labelled(240, 1), labelled(60, 2), labelled(60, 3)]
-    made = settings(encoder, reads="apart", learning_rate=3e-3, epochs=12)
-    report = critic.train(made, *sets, tmp_path / "c")
-    assert report.reads == "apart"
+def test_a_critic_keeps_the_lowest_layers_and_the_word_vectors(
+    encoder: Path, tmp_path: Path
+) -> None:
+    sets = [labelled(120, 1), labelled(60, 2), labelled(60, 3)]
+    report = critic.train(settings(encoder, layers=1), *sets, tmp_path / "c")
     assert report.test.auc > 0.99
     before, after = (
         load_file(folder / "model.safetensors") for folder in (encoder, tmp_path / "c")
     )
-    assert all(torch.equal(before[name], kept) for name, kept in after.items())
+    words = "embeddings.word_embeddings.weight"
+    assert torch.equal(before[words], after[words])
+    query = "encoder.layer.{}.attention.self.query.weight"
+    assert not torch.equal(before[query.format(0)], after[query.format(0)])
+    assert query.format(1) in before and query.format(1) not in after
+    with pytest.raises(ModelError, match="has 2 layers, not 3"):
+        critic.train(settings(encoder, layers=3), *sets, tmp_path / "d")
+
+
+def test_a_score_does_not_depend_on_what_is_read_beside_it(encoder: Path, tmp_path: Path) -> None:
+    sets = [labelled(120, 1), labelled(60, 2), labelled(60, 3)]
+    critic.train(settings(encoder, epochs=1), *sets, tmp_path / "c")
     judge = Critic(tmp_path / "c", "cpu")
-    shown = [Pair("PersonX buys a lamp", f"the drill is {x}") for x in ("right", "wrong")]
+    shown = [
+        Pair("PersonX buys a lamp", "the drill is right"),
+        Pair("PersonX buys a new lamp online for the flat", "wrong"),
+    ]
     alone = [judge.score([pair])[0] for pair in shown]
     assert judge.score(shown) == pytest.approx(alone, abs=1e-5)
-    assert alone[0] >= judge.threshold(0.8) > alone[1]
+    turned = Pair(shown[0].claim, shown[0].context)
+    assert judge.score([turned])[0] != pytest.approx(alone[0], abs=1e-5)
 
 
 def test_labels_of_one_kind_and_missing_critics_are_told(encoder: Path, tmp_path: Path) -> None:

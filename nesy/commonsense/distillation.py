@@ -174,8 +174,10 @@ def critic_settings(recipe: CommonsenseRecipe) -> critic.Settings:
     """How the recipe wants a critic trained."""
     return critic.Settings(
         model=recipe.critic.model,
-        reads=recipe.critic.reads,
+        layers=recipe.critic.layers,
         learning_rate=recipe.critic.learning_rate,
+        head_rate=recipe.critic.head_rate,
+        head_epochs=recipe.critic.head_epochs,
         epochs=recipe.critic.epochs,
         patience=recipe.critic.patience,
         batch_size=recipe.critic.batch_size,
@@ -288,7 +290,10 @@ def _systems(
     levels: Mapping[Level, Sequence[Triple]],
     progress: Progress,
 ) -> dict[str, list[Triple]]:
-    """Triples about the test events, of the teacher and of the students, at every level."""
+    """Triples about the test events, of the teacher and of the students, at every level.
+
+    The teacher's are filtered; a student's are as it wrote them, and filtered beside that.
+    """
     systems = {
         f"teacher {level}": [triple for triple in some if triple.split == "test"]
         for level, some in levels.items()
@@ -298,10 +303,10 @@ def _systems(
         systems[f"student {level}"] = write_triples(
             recipe, run, f"written-{level}", run.folder / f"student-{level}", heads, progress
         )
-    best = systems["student high"]
-    scores = score(recipe, run, judge, best, progress)
-    least = judge.threshold(recipe.filters.high)
-    systems["student high, filtered"] = [t for t in best if scores[t.id] >= least]
+    for level in LEVELS[1:]:
+        written = systems[f"student {level}"]
+        scores = score(recipe, run, judge, written, progress)
+        systems[f"student {level}, filtered"] = filtered(recipe, judge, written, scores)[level]
     return systems
 
 
@@ -361,9 +366,12 @@ def _gains(systems: Mapping[str, Sequence[Triple]], judge: Judge) -> list[Gain]:
         ("teacher none", "student high"),
         ("teacher none", "student low"),
         ("teacher none", "student none"),
-        ("student none", "student high"),
-        ("teacher none", "teacher high"),
+        ("teacher none", "student low, filtered"),
         ("teacher none", "student high, filtered"),
+        ("student none", "student low"),
+        ("student low", "student high"),
+        ("teacher none", "teacher low"),
+        ("teacher low", "teacher high"),
     )
     return [gain(first, second, systems, judge) for first, second in compared]
 

@@ -8,7 +8,6 @@ from typing import Literal
 from pydantic import Field
 
 from nesy import recipe
-from nesy.network import Reading
 from nesy.recipe import Section, Settings
 
 FOLDER = "commonsense/recipes"
@@ -46,9 +45,11 @@ class CriticTraining(Section):
     """
 
     model: str = "sentence-transformers/all-MiniLM-L6-v2"
-    reads: Reading = "together"
-    learning_rate: float = Field(1e-4, gt=0)
-    epochs: int = Field(5, ge=1)
+    layers: int | None = Field(2, ge=1)
+    learning_rate: float = Field(3e-4, gt=0)
+    head_rate: float = Field(1e-3, gt=0)
+    head_epochs: int = Field(20, ge=0)
+    epochs: int = Field(6, ge=1)
     patience: int = Field(2, ge=1)
     batch_size: int = Field(32, ge=1)
     max_length: int = Field(64, ge=8)

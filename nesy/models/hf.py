@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from nesy.models.calculator import Mode
     from nesy.models.decoding import Row
 
-_CPU_PLACES = 128  # a fifth more tokens a second than 64; 256 gain little more
-_SCORED = 64  # rows whose log-probabilities are read at once; each has the logits of all its tokens
+_CPU_PLACES = 64
 _GPU_PLACES = 256
 _CPU_PREFILL = 8_192
 _GPU_PREFILL = 65_536
@@ -200,8 +199,8 @@ class HFModel:
         pairs = zip(prompts, texts, strict=True)
         rows = [pretrained.example_ids(self.tokenizer, m, text) for m, text in pairs]
         order = sorted(range(len(rows)), key=lambda i: len(rows[i].prompt) + len(rows[i].target))
-        for first in range(0, len(order), _SCORED):
-            chosen = order[first : first + _SCORED]
+        for first in range(0, len(order), _CPU_PLACES):
+            chosen = order[first : first + _CPU_PLACES]
             ids = [torch.tensor(rows[i].prompt + rows[i].target) for i in chosen]
             # Pad stands on the right, where no token of a causal model can see it.
             padded = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True).to(self.model.device)

@@ -30,7 +30,7 @@ LEAST = 128
 """Rows that a process must have to decode; loading PyTorch takes as long as some hundred."""
 
 _MOST = 16  # processes; each needs some 400 MB
-_CHUNK = 1024  # rows dealt to a process at a time; the last ones of each leave places empty
+_CHUNK = 256  # rows dealt to a process at a time
 _COMMAND = "from nesy.models import processes; processes.serve({})"
 
 

@@ -83,6 +83,57 @@ def _attend(
     return seen.view(rows, heads, length, size).transpose(1, 2), None
 
 
+def normalise_at_once(model: Any) -> None:
+    """Let the root-mean-square norms of a model be one operation with a gradient of its own.
+
+    Under autocast a norm of whole tokens gives what the products that read it would cast it to,
+    so that it is cast once. Norms that are not the usual one are left as they are.
+    """
+    for module in model.modules():
+        if type(module).__name__.endswith("RMSNorm") and hasattr(module, "variance_epsilon"):
+            module.forward = partial(_normalised, module)
+
+
+def _normalised(module: Any, states: torch.Tensor) -> torch.Tensor:
+    kind = states.device.type
+    dtype = torch.promote_types(states.dtype, module.weight.dtype)
+    if states.dim() == 3 and torch.is_autocast_enabled(kind):
+        dtype = torch.get_autocast_dtype(kind)
+    made: torch.Tensor = _Normalised.apply(  # type: ignore[no-untyped-call]
+        states, module.weight, module.variance_epsilon, dtype
+    )
+    return made
+
+
+class _Normalised(torch.autograd.Function):
+    """``states`` (…, width) over the root of their mean square, times ``weight`` (width)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, states: torch.Tensor, weight: torch.Tensor, epsilon: float, dtype: torch.dtype
+    ) -> torch.Tensor:
+        read = states.float()
+        length = torch.linalg.vector_norm(read, dim=-1, keepdim=True)
+        mean = length.square() / read.shape[-1]
+        # An overflow must end the training as it does elsewhere: by a loss that is no number.
+        scale = torch.rsqrt(mean + epsilon) + (mean - mean)
+        ctx.save_for_backward(read, weight, scale)
+        ctx.dtype = states.dtype
+        return ((read * scale).mul_(weight)).to(dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        read, weight, scale = ctx.saved_tensors
+        made = read * scale
+        of_weight = None
+        if ctx.needs_input_grad[1]:
+            of_weight = (gradients[0] * made).flatten(0, -2).sum(0).to(weight.dtype)
+        wanted = gradients[0] * weight
+        along = torch.linalg.vecdot(wanted, made)[..., None] / read.shape[-1]
+        of_states = wanted.addcmul_(made, along, value=-1).mul_(scale)
+        return of_states.to(ctx.dtype), of_weight, None, None
+
+
 @contextmanager
 def training_convolutions() -> Iterator[None]:
     """Compute the short convolutions of ``Lfm2`` as shifted products.

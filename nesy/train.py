@@ -248,6 +248,7 @@ def _prepared(
 
         cpu.keep_memory()
         cpu.attend_to_short_rows(model.get_base_model())
+        cpu.normalise_at_once(model)
         if not spread:  # what is spread is gathered by the layers of peft as they are called
             cpu.as_one_product(model)
     data = Rows.cut(tokens, examples, settings.max_length)

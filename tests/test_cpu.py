@@ -56,6 +56,7 @@ def test_bfloat16_is_as_close_to_float32_as_plain_peft_is(tmp_path: Path) -> Non
     _, exact = step(model, nullcontext())
     _, plain = step(model, torch.autocast("cpu", torch.bfloat16))
     cpu.as_one_product(model)
+    cpu.normalise_at_once(model)
     _, found = step(model, torch.autocast("cpu", torch.bfloat16))
 
     def error(grads: dict[str, torch.Tensor]) -> float:
@@ -86,6 +87,22 @@ def test_attention_to_short_rows_gives_the_same_gradients(
         assert again == pytest.approx(loss, rel=1e-5)
         for name, grad in grads.items():
             torch.testing.assert_close(found[name], grad, rtol=1e-3, atol=1e-5, msg=name)
+
+
+@pytest.mark.parametrize("architecture", ["llama", "qwen2", "lfm2"])
+def test_norms_at_once_give_the_same_gradients(tmp_path: Path, architecture: str) -> None:
+    model = adapted(tmp_path, architecture)
+    for name, parameter in model.named_parameters():
+        if "norm" in name:
+            torch.nn.init.normal_(parameter, mean=1.0)
+            parameter.requires_grad = True
+    loss, grads = step(model, nullcontext())
+    cpu.normalise_at_once(model)
+    again, found = step(model, nullcontext())
+    assert again == pytest.approx(loss, rel=1e-5)
+    assert any("norm" in name for name in grads)
+    for name, grad in grads.items():
+        torch.testing.assert_close(found[name], grad, rtol=1e-3, atol=1e-5, msg=name)
 
 
 def test_training_convolutions_are_the_same_numbers() -> None:

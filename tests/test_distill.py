@@ -334,7 +334,7 @@ def test_a_critic_drops_rationales_and_entries_below_its_threshold(
     ]  # fmt: skip
     folder = tmp_path / "critic"
     settings = critic.Settings(
-        model=str(small.save_encoder(tmp_path / "encoder")), reads="apart", epochs=2, device="cpu"
+        model=str(small.save_encoder(tmp_path / "encoder")), epochs=2, device="cpu"
     )
     critic.train(settings, given, given, given, folder)
     kinds = ("rationales", "entries")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections import Counter
 from collections.abc import Sequence
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
@@ -24,6 +25,7 @@ from nesy.kb import store
 from nesy.kb.extract import Extraction
 from nesy.progress import Progress
 from nesy.runs import Run
+from nesy.stages.questions import training_questions
 from nesy.stages.sharing import common
 from nesy.types import Attempt, Completion, Example, Hit, Messages, Question, Sampling
 
@@ -167,9 +169,17 @@ def test_few_questions_of_a_task_are_mined_and_what_few_share_is_special(
     distill.distill(recipes.load("nesycd", sets), run, tmp_path / "kb", Progress(quiet=True))
     mined = [one.question for one in Run.open(run).read("mining", Attempt)]
     tasks = [question.rsplit("/", 1)[0] for question in mined]
-    assert len(mined) == len(set(tasks)) == 7  # the families of synth-gsm
+    assert len(set(tasks)) == 7  # the families of synth-gsm
+    asked, _ = training_questions(recipes.load("nesycd", sets))
+    on_facts = {question.id for question in asked if question.facts}
+    assert on_facts <= set(mined)
+    procedures = [q.rsplit("/", 1)[0] for q in mined if q not in on_facts]
+    assert len(procedures) == len(set(procedures)) == 3  # savings, sharing and shopping
     special = {one.question for one in Run.open(run).read("knowledge", Extraction) if one.kept}
-    assert special and special <= set(mined)
+    assert special <= set(mined)
+    shared = Counter(fact for question in asked for fact in question.facts)
+    special &= {q.id for q in asked if q.facts and all(shared[f] == 1 for f in q.facts)}
+    assert special
     seen: dict[str, set[str]] = {}
     for one in Run.open(run).read("augmented", Example):
         seen.setdefault(one.view, set()).add(one.question)

@@ -119,7 +119,8 @@ class _Normalised(torch.autograd.Function):
         scale = torch.rsqrt(mean + epsilon) + (mean - mean)
         ctx.save_for_backward(read, weight, scale)
         ctx.dtype = states.dtype
-        return ((read * scale).mul_(weight)).to(dtype)
+        made: torch.Tensor = (read * scale).mul_(weight).to(dtype)
+        return made
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:

@@ -16,7 +16,16 @@ from nesy.models import solver
 from nesy.models.solver import Solution
 
 KNOWLEDGE = ("counted_lots", "parts", "points", "rare_units")
-GENERAL = ("savings", "sharing", "shopping")
+GENERAL = (
+    *("ages", "averages", "discounts", "journeys", "leftovers", "overtime"),
+    *("savings", "sharing", "shopping"),
+)
+SAID = {  # numbers that a question may say in a word
+    "2": r"\b(half|twice|two|there and back)\b",
+    "3": r"\bthird\b",
+    "4": r"\bquarter\b",
+    "100": r"%|\bpercent\b",
+}
 PER_SPLIT = 200
 CALC = re.compile(r"(\d+) ([-+*/]) (\d+) = <<(\d+)([-+*/])(\d+)=(\d+)>>(\d+)")
 OPERATIONS = {
@@ -85,6 +94,7 @@ def test_every_computation_of_a_rationale_is_true_and_the_last_is_the_answer(nam
 def test_an_operand_is_in_the_question_or_the_fact_or_was_computed_before(name: str) -> None:
     for item, solution in zip(items(name, "train"), solved(name, "train"), strict=True):
         known = set(re.findall(r"\d+", item.text))
+        known |= {number for number, word in SAID.items() if re.search(word, item.text.lower())}
         if name in KNOWLEDGE:
             known |= set(re.findall(r"\d+", solution.knowledge.facts[0]))
         for a, _, b, _, _, _, result, _ in CALC.findall(solution.rationale):

@@ -23,8 +23,9 @@ _NUMBERS = frozenset("abcdknmp")
 class Step:
     """One operation: ``result = left op right``, and the sentence that states it.
 
-    ``{calc}`` of the sentence becomes the annotated operation; other names in braces are the
-    numbers and words known so far.
+    ``left`` and ``right`` name numbers known so far, or are a number that the wording says in a
+    word (the 2 of "twice"). ``{calc}`` of the sentence becomes the annotated operation; other
+    names in braces are the numbers and words known so far.
     """
 
     result: str
@@ -156,7 +157,7 @@ def _work(
     known = dict(numbers)
     sentences: list[str] = []
     for step in steps:
-        left, right = known[step.left], known[step.right]
+        left, right = _value(known, step.left), _value(known, step.right)
         result = _compute(left, step.op, right)
         if result is None:
             return None
@@ -164,6 +165,10 @@ def _work(
         calc = annotated(left, step.op, right, result)
         sentences.append(step.sentence.format(calc=calc, **known, **words))
     return sentences, known[steps[-1].result]
+
+
+def _value(known: Mapping[str, int], operand: str) -> int:
+    return int(operand) if operand.isdigit() else known[operand]
 
 
 def _compute(left: int, op: str, right: int) -> int | None:

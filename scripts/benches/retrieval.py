@@ -51,19 +51,28 @@ BATCH = 4  # questions a step
 LENGTH = 96  # tokens of question and entry
 
 WRITTEN_FOR: Mapping[str, Sequence[str]] = {
+    "ages": ("arithmetic.ages", "arithmetic.times-as-many"),
+    "averages": ("arithmetic.mean", "arithmetic.mean-missing-value"),
     "boolean_expressions": ("logic.truth-values",),
     "date_understanding": (
         *("dates.yesterday-and-tomorrow", "dates.years-earlier", "dates.months-earlier"),
         *("dates.turn-of-the-year", "dates.before-the-first", "dates.hours-later"),
     ),
+    "discounts": (
+        *("arithmetic.discount", "arithmetic.percent-of", "arithmetic.percent-rise"),
+        *("arithmetic.markup-and-profit", "arithmetic.tax-and-tip"),
+    ),
     "dyck_languages": ("logic.bracket-stack",),
     "fair_test": ("science.variables",),
+    "journeys": ("arithmetic.distance-speed-time",),
+    "leftovers": ("arithmetic.fraction-of", "arithmetic.fraction-of-the-rest"),
     "logical_deduction": (
         *("logic.place-in-a-row", "logic.rank-cheapest-newest", "logic.transitive-order"),
     ),
     "multistep_arithmetic": ("arithmetic.order-of-operations",),
     "navigate": ("logic.walk-and-turn",),
     "object_counting": ("probability-counting.count-a-category",),
+    "overtime": ("arithmetic.overtime",),
     "savings": ("arithmetic.per-week-total",),
     "temporal_sequences": ("dates.free-interval",),
     "tracking_shuffled_objects": ("logic.swaps",),

@@ -20,7 +20,13 @@ app = typer.Typer(
     help="Symbolic knowledge distillation: events and inferences, a critic, a small student.",
 )
 
-Recipe = Annotated[str, typer.Option("--recipe", "--config", help="Recipe by name or path.")]
+_DEFAULT = "embedded"
+Recipe = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe", "--config", help="Recipe by name or path; by default the run's, else embedded."
+    ),
+]
 Sets = Annotated[
     list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")
 ]
@@ -35,21 +41,32 @@ Found = Annotated[
 
 
 def _distil(
-    until: str, recipe: str, sets: list[str] | None, output: Path | None, quiet: bool, rounds: int
+    until: str,
+    recipe: str | None,
+    sets: list[str] | None,
+    output: Path | None,
+    quiet: bool,
+    rounds: int,
 ) -> tuple[Path, Any]:
     from nesy.commonsense import distillation
     from nesy.commonsense import recipe as recipes
     from nesy.progress import Progress
+    from nesy.runs import RECIPE
 
-    resolved = recipes.load(recipe, sets or [])
-    folder = output or Path("runs") / f"commonsense-{Path(recipe).stem}-{resolved.sha[:8]}"
+    if recipe is None and not sets and output is not None and (output / RECIPE).is_file():
+        held = output / RECIPE
+        resolved = recipes.parse(resources.read_text(held), resources.shown(held))
+    else:
+        resolved = recipes.load(recipe or _DEFAULT, sets or [])
+    stem = Path(recipe or _DEFAULT).stem
+    folder = output or Path("runs") / f"commonsense-{stem}-{resolved.sha[:8]}"
     stage = next(name for name in distillation.STAGES if name == until)
     return folder, distillation.distill(resolved, folder, Progress(quiet), stage, rounds)
 
 
 @app.command()
 def events(
-    recipe: Recipe = "embedded", sets: Sets = None, output: Output = None, quiet: Quiet = False
+    recipe: Recipe = None, sets: Sets = None, output: Output = None, quiet: Quiet = False
 ) -> None:
     """Let the teacher think of new events."""
     folder, _ = _distil("events", recipe, sets, output, quiet, 0)
@@ -58,7 +75,7 @@ def events(
 
 @app.command()
 def infer(
-    recipe: Recipe = "embedded", sets: Sets = None, output: Output = None, quiet: Quiet = False
+    recipe: Recipe = None, sets: Sets = None, output: Output = None, quiet: Quiet = False
 ) -> None:
     """Let the teacher say what follows from the events: the corpus."""
     folder, _ = _distil("infer", recipe, sets, output, quiet, 0)
@@ -67,7 +84,7 @@ def infer(
 
 @app.command("filter")
 def filter_(
-    recipe: Recipe = "embedded", sets: Sets = None, output: Output = None, quiet: Quiet = False
+    recipe: Recipe = None, sets: Sets = None, output: Output = None, quiet: Quiet = False
 ) -> None:
     """Let the critic score the corpus."""
     folder, _ = _distil("filter", recipe, sets, output, quiet, 0)
@@ -76,7 +93,7 @@ def filter_(
 
 @app.command()
 def train(
-    recipe: Recipe = "embedded", sets: Sets = None, output: Output = None, quiet: Quiet = False
+    recipe: Recipe = None, sets: Sets = None, output: Output = None, quiet: Quiet = False
 ) -> None:
     """Train a student on what each level of the filter keeps."""
     folder, _ = _distil("train", recipe, sets, output, quiet, 0)
@@ -85,7 +102,7 @@ def train(
 
 @app.command()
 def run(
-    recipe: Recipe = "embedded",
+    recipe: Recipe = None,
     sets: Sets = None,
     output: Output = None,
     rounds: Annotated[int, typer.Option(min=0, help="Rounds of self-imitation.")] = 0,
@@ -107,7 +124,7 @@ def run(
 
 @app.command()
 def critic(
-    recipe: Recipe = "embedded",
+    recipe: Recipe = None,
     sets: Sets = None,
     output: Output = None,
     data: Annotated[
@@ -180,14 +197,19 @@ def _names(fields: str, count: int) -> list[str]:
 
 
 def _on_pairs(
-    data: Path, fields: str, recipe: str, sets: list[str] | None, output: Path | None, quiet: bool
+    data: Path,
+    fields: str,
+    recipe: str | None,
+    sets: list[str] | None,
+    output: Path | None,
+    quiet: bool,
 ) -> Any:
     from nesy.commonsense import distillation, pairs
     from nesy.commonsense import recipe as recipes
     from nesy.progress import Progress
 
     labels = pairs.read(data, pairs.Fields(*_names(fields, 4)))
-    settings = distillation.critic_settings(recipes.load(recipe, sets or []))
+    settings = distillation.critic_settings(recipes.load(recipe or _DEFAULT, sets or []))
     folder = output or Path("runs") / f"critic-{data.stem}"
     progress = Progress(quiet)
     with progress.stage("critic", len(labels) * settings.epochs, "pairs") as advance:
@@ -210,15 +232,18 @@ def label(
     """Label triples by single keys, or through a CSV file; every verdict is saved at once."""
     from rich.console import Console
 
-    from nesy.commonsense import labels, page, triples
-    from nesy.commonsense import recipe as recipes
+    from nesy.commonsense import asking, labels, page, triples
     from nesy.runs import RECIPE, Run
 
     folder = _found(run)
-    text = resources.read_text(folder / RECIPE)
-    resolved = recipes.parse(text, str(folder / RECIPE))
-    with Run.create(folder, text) as opened:
+    resolved = asking.recipe_of(folder)
+    with Run.create(folder, resources.read_text(folder / RECIPE)) as opened:
         corpus = triples.kept(opened.read("triples", triples.Triple))
+        if not corpus:
+            raise InputError(
+                f"{resources.shown(folder)}: no triples yet; run `nesy commonsense infer --run "
+                f"{resources.shown(folder)}` first"
+            )
         chosen = labels.sample(resolved.labels, corpus)
         if csv_in is not None:
             made = labels.from_csv(csv_in, {t.id: t for t in corpus}, labeller)
@@ -226,7 +251,10 @@ def label(
             typer.echo(f"{len(made)} labels read", err=True)
         said = opened.read("labels", labels.Label)
         if csv_out is not None:
-            csv_out.write_text(labels.to_csv(chosen, said, labeller), "utf-8")
+            try:
+                csv_out.write_text(labels.to_csv(chosen, said, labeller), "utf-8")
+            except OSError as error:
+                raise InputError(f"{csv_out}: {error.strerror}") from error
             typer.echo(f"{csv_out}: {len(chosen)} triples", err=True)
         if agreement:
             found = labels.agreements(said)

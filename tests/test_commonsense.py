@@ -193,6 +193,25 @@ def test_stats_and_help_for_what_is_missing(made: tuple[Project, dict[str, Any]]
     assert "no run here" in failed.stderr
 
 
+def test_a_run_goes_on_by_its_own_recipe_and_says_what_comes_first(
+    made: tuple[Project, dict[str, Any]], tmp_path: Path
+) -> None:
+    project, _ = made
+    run = ["--run", str(tmp_path / "early")]
+    project.call("events", *run, "-q", *project.recipe("corpus.tails=1"))
+    told = project.call("label", *run, code=2).stderr
+    assert "no triples yet; run `nesy commonsense infer --run" in told
+    project.call("infer", *run, "-q")
+    assert {t.sample for t in read_records(tmp_path / "early/triples.jsonl", Triple)} == {0}
+    event = "PersonX lends the drill to PersonY"
+    for words in (["ask", event, "xWant"], ["rules"]):
+        told = project.call(*words, *run, code=2).stderr
+        assert "its critic is not trained yet; run `nesy commonsense critic --run" in told
+    shutil.copytree("runs/a/critic", tmp_path / "early/critic")
+    told = project.call("ask", event, "xWant", *run, code=2).stderr
+    assert "student-high is not trained yet; run `nesy commonsense train --run" in told
+
+
 def test_ask_tells_tails_with_the_critics_view(made: tuple[Project, dict[str, Any]]) -> None:
     project, _ = made
     event = "PersonX lends the drill to PersonY"
@@ -281,6 +300,9 @@ def test_labels_go_out_and_in_as_csv(made: tuple[Project, dict[str, Any]], copy:
     project, _ = made
     table = copy.parent / "labels.csv"
     words = ["label", "--run", str(copy), "--labeller", "ben"]
+    nowhere = str(table.parent / "nowhere/labels.csv")
+    told = project.call(*words, "--csv-out", nowhere, code=2).stderr
+    assert "labels.csv: No such file or directory" in told
     project.call(*words, "--csv-out", str(table))
     with table.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -466,6 +488,8 @@ def test_recipes_are_checked(tmp_path: Path) -> None:
         recipes.load("embedded", ["corpus.tials=3"])
     with pytest.raises(RecipeError, match=r"--set tails: write section.key=value"):
         recipes.load("embedded", ["tails"])
+    with pytest.raises(RecipeError, match=r"low \(0.3\) must keep more than high \(0.5\)"):
+        recipes.load("embedded", ["filters.low=0.3"])
 
 
 def test_the_world_labels_only_its_own_events() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nesy import resources
+from nesy import critic, resources, train
 from nesy.commonsense import distillation, recipe, student, triples
 from nesy.commonsense.distillation import LEVELS, Level, Score, Stats
 from nesy.commonsense.recipe import CommonsenseRecipe
@@ -40,8 +40,9 @@ def ask(folder: Path, event: str, relation: str, level: str, beams: int) -> list
     """Complete an event, the likeliest tails first.
 
     Raises:
-        InputError: the event is none, or the run has no such relation or level.
-        ModelError: the run has no trained student or critic.
+        InputError: the event is none, the run has no such relation or level, or has not trained
+            its student or critic yet.
+        ModelError: student or critic can't be loaded.
     """
     made = recipe_of(folder)
     head, reason = triples.cleaned_event(event)
@@ -51,10 +52,12 @@ def ask(folder: Path, event: str, relation: str, level: str, beams: int) -> list
     if relation not in known:
         hint = resources.near(relation, known)
         raise InputError(f"relation {relation}: the run knows {', '.join(known)}{hint}")
+    judge = critic_of(folder, made)
     adapter = folder / f"student-{_level(level)}"
+    if not (adapter / train.REPORT).is_file():
+        raise InputError(f"{folder}: {adapter.name} is not trained yet{_next('train', folder)}")
     lm = student.load(made.student, adapter)
     found = student.beams(lm, head, relation, beams, made.student.max_tokens)
-    judge = Critic(folder / "critic", made.critic.device)
     shown = [distillation.pair_of(made, head, relation, beam.tail) for beam in found]
     scores = judge.score(shown)
     return [Answered(b.tail, b.logprob, s) for b, s in zip(found, scores, strict=True)]
@@ -65,16 +68,27 @@ def kept(folder: Path, level: str) -> list[Triple]:
 
     Raises:
         InputError: there is no such level, or the corpus is not scored yet.
-        ModelError: the run has no critic.
     """
     made, wanted = recipe_of(folder), _level(level)
-    judge = Critic(folder / "critic", made.critic.device)
+    judge = critic_of(folder, made)
     run = Run.open(folder)
     corpus_ = triples.kept(run.read("triples", Triple))
     scores = {s.triple: s.valid for s in run.read(distillation.scores_name(judge), Score)}
     if any(triple.id not in scores for triple in corpus_):
-        raise InputError(f"{folder}: not all is scored; run `nesy commonsense filter` first")
+        raise InputError(f"{folder}: not all is scored yet{_next('filter', folder)}")
     return distillation.filtered(made, judge, corpus_, scores)[wanted]
+
+
+def critic_of(folder: Path, made: CommonsenseRecipe) -> Critic:
+    """The critic of a run.
+
+    Raises:
+        InputError: it is not trained yet.
+    """
+    where = folder / "critic"
+    if not (where / critic.REPORT).is_file():
+        raise InputError(f"{folder}: its critic is not trained yet{_next('critic', folder)}")
+    return Critic(where, made.critic.device)
 
 
 def corpus(folder: Path) -> Corpus:
@@ -104,6 +118,10 @@ def recipe_of(folder: Path) -> CommonsenseRecipe:
     """
     path = Run.open(folder).folder / RECIPE
     return recipe.parse(path.read_text("utf-8"), resources.shown(path))
+
+
+def _next(stage: str, folder: Path) -> str:
+    return f"; run `nesy commonsense {stage} --run {resources.shown(folder)}` first"
 
 
 def _level(name: str) -> Level:

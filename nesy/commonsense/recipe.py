@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nesy import recipe
 from nesy.recipe import Section, Settings
@@ -63,6 +63,12 @@ class Filters(Section):
 
     low: float = Field(0.8, gt=0, le=1)
     high: float = Field(0.5, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _low_keeps_more(self) -> Filters:
+        if self.low <= self.high:
+            raise ValueError(f"low ({self.low}) must keep more than high ({self.high})")
+        return self
 
 
 class Student(Section):

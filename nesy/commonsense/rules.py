@@ -15,12 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from nesy import models, prompts, resources
 from nesy.commonsense import distillation, triples
+from nesy.commonsense.asking import critic_of
 from nesy.commonsense.corpus import record
 from nesy.commonsense.measures import Measured, measure
 from nesy.commonsense.recipe import CommonsenseRecipe
 from nesy.commonsense.triples import Triple
 from nesy.completions import CachedLM, Completions
-from nesy.critic import Critic
 from nesy.errors import InputError
 from nesy.everyday import filled
 from nesy.runs import Run
@@ -89,9 +89,10 @@ def apply(
     that can tell, all that the critic keeps stay.
 
     Raises:
-        ModelError: the run has no critic, or the teacher can't answer.
+        InputError: the critic of the run is not trained yet.
+        ModelError: the teacher can't answer.
     """
-    judge = Critic(run.folder / "critic", recipe.critic.device)
+    judge = critic_of(run.folder, recipe)
     teacher = models.load(recipe.corpus.teacher)
     made = [triple for rule in rules for triple in _filled(recipe, teacher, rule, samples)]
     shown = [distillation.pair_of(recipe, t.head, t.relation, t.tail) for t in made]

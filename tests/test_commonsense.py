@@ -16,11 +16,11 @@ from typer.testing import CliRunner
 
 from nesy import resources
 from nesy.cli import app
-from nesy.commonsense import entries, labels, measures, triples
+from nesy.commonsense import distillation, entries, labels, measures, triples
 from nesy.commonsense import recipe as recipes
 from nesy.commonsense.labels import Label, Session
 from nesy.commonsense.triples import Thought, Triple
-from nesy.errors import InputError, RecipeError
+from nesy.errors import InputError, RecipeError, TrainingError
 from nesy.kb import store
 from nesy.kb.entry import Entry
 from nesy.runs import Run, read_records
@@ -37,7 +37,7 @@ class Project:
         self.sets = [
             *("corpus.events=90", "corpus.tails=2", "labels.count=240", "student.reads=300"),
             *("critic.epochs=2", "critic.learning_rate=0.003", "student.max_tokens=6"),
-            "critic.draws=1",
+            *("critic.draws=1", "filters.low=0.6", "filters.high=0.3"),
             *(f"student.model={student}", f"critic.model={encoder}", "student.rank=4"),
             *("student.embeddings=false", "corpus.relations=[xWant, xReact, oWant]"),
         ]
@@ -118,6 +118,28 @@ def test_a_run_holds_all_records_and_its_measures(made: tuple[Project, dict[str,
     assert 0.5 < printed["systems"]["teacher none"]["valid"] < 0.95
     claim = printed["gains"][0]
     assert (claim["first"], claim["second"]) == ("teacher none", "student high")
+
+
+def test_a_level_keeps_the_same_share_of_every_event(tmp_path: Path) -> None:
+    made = [
+        triple(f"PersonX {event}", "xWant", f"tail {n}", split="validation")
+        for event in ("sings", "runs")
+        for n in range(10)
+    ]
+    # Of singing the critic is sure, of running it is not; it is right about both.
+    scores = {t.id: (0.9 if "sings" in t.head else 0.3) - n % 10 / 100 for n, t in enumerate(made)}
+    right = [n % 10 < 5 for n in range(20)]
+    recipe = recipes.load("embedded", ["filters.low=1", "filters.high=0.6", "labels.source=people"])
+    with Run.create(tmp_path / "run", recipe.dump()) as run:
+        with pytest.raises(TrainingError, match="no triple of a validation event is labelled"):
+            distillation.thresholds(recipe, run, made, scores)
+        verdicts = ("valid" if valid else "invalid" for valid in right)
+        run.append("labels", [Label(t.id, "ann", v) for t, v in zip(made, verdicts, strict=True)])
+        least = distillation.thresholds(recipe, run, made, scores)
+    levels = distillation.filtered(least, made, scores)
+    assert levels["none"] == made
+    assert levels["low"] == [t for t, valid in zip(made, right, strict=True) if valid]
+    assert [t.tail for t in levels["high"]] == ["tail 0", "tail 1", "tail 2"] * 2
 
 
 def test_students_are_trained_on_training_events_alone(
@@ -488,7 +510,7 @@ def test_recipes_are_checked(tmp_path: Path) -> None:
         recipes.load("embedded", ["corpus.tials=3"])
     with pytest.raises(RecipeError, match=r"--set tails: write section.key=value"):
         recipes.load("embedded", ["tails"])
-    with pytest.raises(RecipeError, match=r"low \(0.3\) must keep more than high \(0.5\)"):
+    with pytest.raises(RecipeError, match=r"low \(0.3\) must keep more than high \(0.8\)"):
         recipes.load("embedded", ["filters.low=0.3"])
 
 

@@ -76,7 +76,8 @@ def kept(folder: Path, level: str) -> list[Triple]:
     scores = {s.triple: s.valid for s in run.read(distillation.scores_name(judge), Score)}
     if any(triple.id not in scores for triple in corpus_):
         raise InputError(f"{folder}: not all is scored yet{_next('filter', folder)}")
-    return distillation.filtered(made, judge, corpus_, scores)[wanted]
+    least = distillation.thresholds(made, run, corpus_, scores)
+    return distillation.filtered(least, corpus_, scores)[wanted]
 
 
 def critic_of(folder: Path, made: CommonsenseRecipe) -> Critic:

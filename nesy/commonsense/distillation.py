@@ -3,7 +3,7 @@
 1. events: the teacher thinks of new events, shown some seeds;
 2. infer: it says what follows from each, relation by relation: the corpus;
 3. critic: a sample of it is labelled, and a critic learns to tell valid triples from others;
-4. filter: the critic scores the whole corpus; its thresholds make the filter's levels;
+4. filter: the critic scores the whole corpus; a level keeps the best share of each event;
 5. train: a small student is trained on what each level keeps;
 6. stats: teacher and students, at each level, on events that no training saw.
 
@@ -13,6 +13,7 @@ again. Each stage appends its records and is skipped once it has ended.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -35,6 +36,8 @@ Level = Literal["none", "low", "high"]
 Stage = Literal["events", "infer", "critic", "filter", "train", "stats"]
 LEVELS: tuple[Level, ...] = ("none", "low", "high")
 STAGES: tuple[Stage, ...] = ("events", "infer", "critic", "filter", "train", "stats")
+Thresholds = Mapping[Level, Mapping[str, float]]
+"""By level of the filter and event: the score from which on a triple is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,8 @@ def distill(
         if last < STAGES.index("filter"):
             return None
         scores = score(recipe, run, judge, made, progress)
-        levels = filtered(recipe, judge, made, scores)
+        least = thresholds(recipe, run, made, scores)
+        levels = filtered(least, made, scores)
         sizes = ", ".join(f"{level} {len(some):,}" for level, some in levels.items())
         progress.say(f"triples by level of the filter: {sizes}")
         if last < STAGES.index("train"):
@@ -103,8 +107,8 @@ def distill(
             train_student(recipe, run, f"student-{level}", learned, progress)
         if last < STAGES.index("stats"):
             return None
-        systems = _systems(recipe, run, judge, levels, progress)
-        turns = _rounds(recipe, run, judge, levels, systems, rounds, progress)
+        systems = _systems(recipe, run, judge, least, levels, progress)
+        turns = _rounds(recipe, run, judge, least, levels, systems, rounds, progress)
         found = Stats(
             {name: measure(some, judged_by(run)) for name, some in systems.items()},
             tuple(_gains(systems, judged_by(run))),
@@ -137,10 +141,7 @@ def train_critic(
         one.labeller == labels.WORLD for one in run.read("labels", Label)
     ):
         run.append("labels", labels.of_the_world(chosen))
-    by_world = recipe.labels.source == "world"
-    said = labels.decided(
-        [one for one in run.read("labels", Label) if (one.labeller == labels.WORLD) == by_world]
-    )
+    said = _said(recipe, run)
     if not said:
         raise InputError(
             f"{run.folder}: no triple is labelled yet; run `nesy commonsense label --run "
@@ -162,12 +163,19 @@ def train_critic(
             sets["validation"],
             sets["test"],
             folder,
-            (recipe.filters.low, recipe.filters.high),
+            sorted({*critic.RECALLS, recipe.filters.low, recipe.filters.high}),
             advance,
         )
     progress.say(f"  {_worded(report)}")
     run.finish("critic", labels=len(said), auc=report.test.auc)
     return Critic(folder, recipe.critic.device)
+
+
+def _said(recipe: CommonsenseRecipe, run: Run) -> dict[str, bool]:
+    """Validity by triple, as those say whom the recipe asks for labels."""
+    by_world = recipe.labels.source == "world"
+    told = run.read("labels", Label)
+    return labels.decided([one for one in told if (one.labeller == labels.WORLD) == by_world])
 
 
 def critic_settings(recipe: CommonsenseRecipe) -> critic.Settings:
@@ -215,16 +223,53 @@ def score(
     return {**known, **fresh}
 
 
+def thresholds(
+    recipe: CommonsenseRecipe, run: Run, made: Sequence[Triple], scores: Mapping[str, float]
+) -> Thresholds:
+    """The score from which on a level keeps an event's triples: the same share of each event's.
+
+    The share is the smallest that keeps the level's recall of the valid triples of validation
+    events. One threshold for all events would leave those out of which the critic is less sure,
+    so that a student of the strict level would know nothing of their kind.
+
+    Raises:
+        TrainingError: no triple of a validation event is labelled valid.
+    """
+    ranked: dict[str, list[float]] = {}
+    for triple in made:
+        ranked.setdefault(triple.head, []).append(scores[triple.id])
+    for some in ranked.values():
+        some.sort(reverse=True)
+    said = _said(recipe, run)
+    valid = [t for t in made if t.split == "validation" and said.get(t.id)]
+    if not valid:
+        raise TrainingError("filter: no triple of a validation event is labelled valid; label more")
+    # The share of its event that has to be kept for a triple to be kept.
+    standing = sorted(
+        sum(score >= scores[t.id] for score in ranked[t.head]) / len(ranked[t.head]) for t in valid
+    )
+    least: dict[Level, dict[str, float]] = {}
+    for level, recall in (("low", recipe.filters.low), ("high", recipe.filters.high)):
+        share = standing[math.ceil(recall * len(standing)) - 1]
+        least[level] = {
+            head: min(
+                (score for place, score in enumerate(some, 1) if place / len(some) <= share),
+                default=math.inf,
+            )
+            for head, some in ranked.items()
+        }
+    return least
+
+
 def filtered(
-    recipe: CommonsenseRecipe, judge: Critic, made: Sequence[Triple], scores: Mapping[str, float]
+    least: Thresholds, made: Sequence[Triple], scores: Mapping[str, float]
 ) -> dict[Level, list[Triple]]:
-    """What each level keeps."""
-    least = {
-        "none": -1.0,
-        "low": judge.threshold(recipe.filters.low),
-        "high": judge.threshold(recipe.filters.high),
+    """What each level keeps of triples about events whose thresholds are known."""
+    kept = {
+        level: [t for t in made if scores[t.id] >= by_event[t.head]]
+        for level, by_event in least.items()
     }
-    return {level: [t for t in made if scores[t.id] >= least[level]] for level in LEVELS}
+    return {"none": list(made), **kept}
 
 
 def train_student(
@@ -287,6 +332,7 @@ def _systems(
     recipe: CommonsenseRecipe,
     run: Run,
     judge: Critic,
+    least: Thresholds,
     levels: Mapping[Level, Sequence[Triple]],
     progress: Progress,
 ) -> dict[str, list[Triple]]:
@@ -306,7 +352,7 @@ def _systems(
     for level in LEVELS[1:]:
         written = systems[f"student {level}"]
         scores = score(recipe, run, judge, written, progress)
-        systems[f"student {level}, filtered"] = filtered(recipe, judge, written, scores)[level]
+        systems[f"student {level}, filtered"] = filtered(least, written, scores)[level]
     return systems
 
 
@@ -314,6 +360,7 @@ def _rounds(
     recipe: CommonsenseRecipe,
     run: Run,
     judge: Critic,
+    least: Thresholds,
     levels: Mapping[Level, Sequence[Triple]],
     systems: Mapping[str, Sequence[Triple]],
     wanted: int,
@@ -325,7 +372,6 @@ def _rounds(
     """
     pool = [triple for triple in levels["high"] if triple.split == "train"]
     heads, unseen = _heads(levels["none"], "train"), _heads(levels["none"], "test")
-    least = judge.threshold(recipe.filters.high)
     adapter = run.folder / "student-high"
     found = []
     number = 1
@@ -341,7 +387,7 @@ def _rounds(
             known={triple.id for triple in pool},
         )
         scores = score(recipe, run, judge, new, progress)
-        better = [triple for triple in new if scores[triple.id] >= least]
+        better = filtered(least, new, scores)["high"]
         pool += better
         adapter = train_student(recipe, run, f"round-{number}", pool, progress)
         tested = write_triples(recipe, run, f"tested-round-{number}", adapter, unseen, progress)

@@ -59,10 +59,14 @@ class CriticTraining(Section):
 
 
 class Filters(Section):
-    """Recall that each level of the filter aims at; what is less likely valid is left out."""
+    """Recall that each level of the filter aims at.
 
-    low: float = Field(0.8, gt=0, le=1)
-    high: float = Field(0.5, gt=0, le=1)
+    A level keeps the same share of every event's triples, the likeliest; the share is chosen on
+    validation events.
+    """
+
+    low: float = Field(0.95, gt=0, le=1)
+    high: float = Field(0.8, gt=0, le=1)
 
     @model_validator(mode="after")
     def _low_keeps_more(self) -> Filters:

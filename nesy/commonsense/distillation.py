@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import Literal
 
 from nesy import critic, everyday, models, train
-from nesy.commonsense import corpus, labels, student, triples
+from nesy.commonsense import corpus, labels, student, training, triples
 from nesy.commonsense.labels import Label
 from nesy.commonsense.measures import Gain, Judge, Measured, gain, measure
 from nesy.commonsense.recipe import CommonsenseRecipe
+from nesy.commonsense.training import Training
 from nesy.commonsense.triples import Triple
 from nesy.critic import Critic, Labelled, Pair
 from nesy.errors import InputError, TrainingError
@@ -102,9 +103,11 @@ def distill(
         progress.say(f"triples by level of the filter: {sizes}")
         if last < STAGES.index("train"):
             return None
-        for level, some in levels.items():
-            learned = [triple for triple in some if triple.split == "train"]
-            train_student(recipe, run, f"student-{level}", learned, progress)
+        learned = {
+            f"student-{level}": [triple for triple in some if triple.split == "train"]
+            for level, some in levels.items()
+        }
+        train_students(recipe, run, learned, progress)
         if last < STAGES.index("stats"):
             return None
         systems = _systems(recipe, run, judge, least, levels, progress)
@@ -248,8 +251,9 @@ def thresholds(
     standing = sorted(
         sum(score >= scores[t.id] for score in ranked[t.head]) / len(ranked[t.head]) for t in valid
     )
+    recalls: dict[Level, float] = {"low": recipe.filters.low, "high": recipe.filters.high}
     least: dict[Level, dict[str, float]] = {}
-    for level, recall in (("low", recipe.filters.low), ("high", recipe.filters.high)):
+    for level, recall in recalls.items():
         share = standing[math.ceil(recall * len(standing)) - 1]
         least[level] = {
             head: min(
@@ -272,34 +276,28 @@ def filtered(
     return {"none": list(made), **kept}
 
 
-def train_student(
-    recipe: CommonsenseRecipe,
-    run: Run,
-    name: str,
-    learned: Sequence[Triple],
-    progress: Progress,
-) -> Path:
-    """Train a student into ``<run>/<name>``."""
-    folder = run.folder / name
-    if not learned:
-        raise TrainingError(f"{name}: the filter kept no triple of a training event")
-    settings = student.train_settings(recipe.student, len(learned))
-    examples = student.examples(learned)
-    checked = train.preflight(recipe.student.model, examples, settings)
-    total = round(checked.tokens * settings.epochs)
-    with progress.stage(f"training {name}", total, "tokens") as advance:
-        report = train.train(
-            recipe.student.model,
-            examples,
-            settings,
-            folder,
-            lambda p: advance(p.tokens, f"loss {p.loss:.3f}"),
-        )
-    progress.say(
-        f"  {checked.examples:,} triples, loss {report.first_loss:.3f} to {report.last_loss:.3f}"
-    )
-    run.finish(name, triples=checked.examples, tokens=report.tokens, last_loss=report.last_loss)
-    return folder
+def train_students(
+    recipe: CommonsenseRecipe, run: Run, learned: Mapping[str, Sequence[Triple]], progress: Progress
+) -> list[Path]:
+    """Train a student on each of ``learned`` into ``<run>/<name>``."""
+    wanted = []
+    total = 0
+    for name, some in learned.items():
+        if not some:
+            raise TrainingError(f"{name}: the filter kept no triple of a training event")
+        settings = student.train_settings(recipe.student, len(some))
+        examples = student.examples(some)
+        checked = train.preflight(recipe.student.model, examples, settings)
+        total += round(checked.tokens * settings.epochs)
+        wanted.append(Training(recipe.student.model, examples, settings, run.folder / name))
+    with progress.stage(f"training {', '.join(learned)}", total, "tokens") as advance:
+        reports = training.together(wanted, advance)
+    for name, report in zip(learned, reports, strict=True):
+        count = report.preflight.examples
+        losses = f"loss {report.first_loss:.3f} to {report.last_loss:.3f}"
+        progress.say(f"  {name}: {count:,} triples, {losses}")
+        run.finish(name, triples=count, tokens=report.tokens, last_loss=report.last_loss)
+    return [one.out_dir for one in wanted]
 
 
 def write_triples(
@@ -389,7 +387,7 @@ def _rounds(
         scores = score(recipe, run, judge, new, progress)
         better = filtered(least, new, scores)["high"]
         pool += better
-        adapter = train_student(recipe, run, f"round-{number}", pool, progress)
+        (adapter,) = train_students(recipe, run, {f"round-{number}": pool}, progress)
         tested = write_triples(recipe, run, f"tested-round-{number}", adapter, unseen, progress)
         told = {"student high": systems["student high"], f"round {number}": tested}
         found.append(

@@ -122,14 +122,16 @@ class View(Section):
     writes in between, are the input, and the ``target`` of the last is the target. The input
     shows no knowledge, or what the question or its rationale retrieves; with ``required`` a
     question that retrieves none is left out. ``share`` is the part of the questions that are
-    shown so. ``weight`` is that of the view's mean loss beside the others'; without it every
-    trained token counts alike.
+    shown so, ``special`` the part of those whose knowledge is special (see ``Knowledge``; by
+    default ``share`` too). ``weight`` is that of the view's mean loss beside the others'; without
+    it every trained token counts alike.
     """
 
     prompts: tuple[str, ...] = Field(("student",), min_length=1)
     knowledge: Literal["none", "question", "rationale"] = "none"
     required: bool = False
     share: float = Field(1.0, ge=0, le=1)
+    special: float | None = Field(None, ge=0, le=1)
     weight: float | None = Field(None, gt=0)
 
 
@@ -138,7 +140,8 @@ NESYCD: Mapping[str, View] = {
     "AP": View(prompts=("student-answer",), knowledge="question"),  # x[, k] -> y
     "DC": View(),  # x -> r, y
 }
-"""The views of NesyCD (augmented distillation), which a recipe may name by their share alone."""
+"""The views of NesyCD (augmented distillation), of which a recipe may say what differs, or the
+share alone."""
 
 
 class Answering(Section):
@@ -296,12 +299,15 @@ class Recipe(Settings):
     @field_validator("views", mode="before")
     @classmethod
     def _named(cls, given: Any) -> Any:
-        """Put a view in the place of its share, where it is one of NesyCD's."""
+        """Complete the views that are NesyCD's: a share alone, or what differs from them."""
         if not isinstance(given, dict):
             return given
         return {
-            name: {**NESYCD[name].model_dump(), "share": view}
-            if name in NESYCD and not isinstance(view, dict | View)
+            name: {
+                **NESYCD[name].model_dump(),
+                **(view if isinstance(view, dict) else {"share": view}),
+            }
+            if name in NESYCD and not isinstance(view, View)
             else view
             for name, view in given.items()
         }
@@ -314,6 +320,9 @@ class Recipe(Settings):
             raise ValueError("no view has a share, so nothing can be trained")
         if len({view.weight is None for view in used}) > 1:
             raise ValueError("give every view a weight, or none")
+        for name, view in views.items():
+            if view.special is not None and view.knowledge == "none":
+                raise ValueError(f"{name} shows no knowledge, so special questions are never in it")
         return views
 
     @field_validator("shrink")

@@ -46,8 +46,9 @@ def examples(
 ) -> list[Example]:
     """Render every lesson in its views, lesson by lesson; each example has the weight 1.
 
-    The questions that are ``special`` are in no view without knowledge. Whether a lesson belongs
-    to a view's share depends on seed, question id and view alone.
+    The questions that are ``special`` are in no view without knowledge, and have a share of their
+    own in the others. Whether a lesson belongs to a view's share depends on seed, question id and
+    view alone.
 
     Raises:
         PromptError: a prompt file is missing, has no target, or uses an unknown variable.
@@ -65,7 +66,10 @@ def examples(
                 continue
             if view.knowledge == "none" and lesson.question in special:
                 continue
-            if _draw(f"{seed}/{lesson.question}/{name}") >= view.share:
+            share = view.share
+            if view.special is not None and lesson.question in special:
+                share = view.special
+            if _draw(f"{seed}/{lesson.question}/{name}") >= share:
                 continue
             messages, target = _rendered(chains[name], lesson, shown)
             made.append(Example(messages, target, 1.0, name, lesson.question))

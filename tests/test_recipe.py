@@ -63,6 +63,7 @@ def test_a_recipe_of_the_working_directory_replaces_the_builtin_one(here: Path) 
         ("views:\n  my: {prompt: a}\n", "mine.yaml:10: views.my.prompt", "mean prompts?"),
         ("views:\n  AD: 0\n", "mine.yaml:9: views", "nothing can be trained"),
         ("views:\n  AD: 1\n  my: {weight: 1}\n", "mine.yaml:9: views", "a weight, or none"),
+        ("views: {DC: {special: 1}}\n", "mine.yaml:9: views", "DC shows no knowledge"),
         ("answer: {promts: [student]}\n", "mine.yaml:9: answer.promts", "did you mean prompts?"),
         ("shrink: [1, 2]\n", "mine.yaml:9: shrink", "a share is 0 to 1"),
     ],
@@ -266,6 +267,14 @@ views:
   DC: 1.0
 """
     )
+
+
+def test_a_view_of_nesycd_says_only_what_differs(here: Path) -> None:
+    text = "views: {AD: {share: 0.1, special: 0.9}, DC: 1}\n"
+    made = recipes.load(write(here, SMALL + text))
+    ad = recipes.NESYCD["AD"].model_copy(update={"share": 0.1, "special": 0.9})
+    assert made.views == {"AD": ad, "DC": recipes.NESYCD["DC"]}
+    assert recipes.parse(made.dump(), "recipe.yaml") == made
 
 
 METHOD = """\

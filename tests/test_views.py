@@ -48,6 +48,16 @@ def test_special_knowledge_is_not_learned_by_heart() -> None:
     ]
 
 
+def test_special_knowledge_has_a_share_of_its_own() -> None:
+    lessons = [replace(WITH, question=f"q/{i}") for i in range(200)]
+    shares = {"AD": NESYCD["AD"].model_copy(update={"share": 0.1, "special": 0.9})}
+    rare = {one.question for one in lessons[:100]}
+    made = [e.question in rare for e in views.examples(lessons, shares, special=rare)]
+    assert made.count(True) > 80
+    assert 0 < made.count(False) < 20
+    assert len(views.examples(lessons, shares)) < 40
+
+
 def test_a_rationale_retrieves_for_itself() -> None:
     (made,) = views.examples([WITH], {"kard": View(knowledge="rationale")})
     assert "A score is 20" in made.messages[-1].content

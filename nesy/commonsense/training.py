@@ -1,6 +1,6 @@
 """Train several students side by side on a CPU: a process each, the threads shared out among them.
 
-The threads of PyTorch hardly help a small model: on two cores two trainings side by side read 1.8
+The threads of PyTorch hardly help a small model: on two cores two trainings side by side read 1.7
 times as many tokens a second as one on two threads.
 """
 

@@ -15,6 +15,7 @@ from nesy import train
 from nesy.commonsense import training
 from nesy.commonsense.training import Training
 from nesy.errors import TrainingError
+from nesy.models import processes
 from nesy.types import Example, Message
 
 
@@ -35,14 +36,14 @@ def two_threads() -> Iterator[None]:
 def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
     """The processes that were started."""
     made = []
-    start = training._started
+    start = processes.started
 
-    def noted(threads: int) -> Any:
-        line, process = start(threads)
+    def noted(*given: Any) -> Any:
+        line, process = start(*given)
         made.append(process)
         return line, process
 
-    monkeypatch.setattr(training, "_started", noted)
+    monkeypatch.setattr(processes, "started", noted)
     return made
 
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, Pipe, wait
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
 from nesy import pretrained, train
 from nesy.errors import NesyError, TrainingError
+from nesy.models import processes
 from nesy.train import TrainReport
 from nesy.types import Example
 
@@ -88,7 +88,7 @@ def _side_by_side(
         while waiting or busy:
             while waiting and len(busy) < number:
                 place, one = waiting.popleft()
-                line, process = _started(threads)
+                line, process = processes.started(_COMMAND, threads, subprocess.DEVNULL)
                 busy[line] = place, process
                 line.send(one)
             ready: list[Any] = wait(list(busy))
@@ -115,25 +115,6 @@ def _side_by_side(
             process.kill()
             process.wait()
             line.close()
-
-
-def _started(threads: int) -> tuple[Connection, subprocess.Popen[bytes]]:
-    here, there = Pipe()
-    with there:
-        process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-P", "-c", _COMMAND.format(there.fileno())],
-            env={
-                **os.environ,
-                "OMP_NUM_THREADS": str(threads),
-                "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=[there.fileno()],
-            process_group=0,  # Ctrl-C is for the process that uses them
-        )
-    return here, process
 
 
 def serve(handle: int) -> None:

@@ -114,21 +114,34 @@ atexit.register(close)
 
 
 def _started() -> _Worker:
+    line, process = started(_COMMAND, threads=1)
+    return _Worker(process, line)
+
+
+def started(
+    command: str, threads: int, stderr: int | None = None
+) -> tuple[Connection, subprocess.Popen[bytes]]:
+    """Start a Python process that runs ``command``, and return the connection to it.
+
+    ``{}`` in the command becomes the handle of its end of the connection; ``stderr`` is as
+    ``subprocess.Popen`` takes it.
+    """
     here, there = Pipe()
     with there:
         process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-P", "-c", _COMMAND.format(there.fileno())],
+            [sys.executable, "-P", "-c", command.format(there.fileno())],
             env={
                 **os.environ,
-                "OMP_NUM_THREADS": "1",
+                "OMP_NUM_THREADS": str(threads),
                 "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
             },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
+            stderr=stderr,
             pass_fds=[there.fileno()],
             process_group=0,  # Ctrl-C is for the process that uses them
         )
-    return _Worker(process, here)
+    return here, process
 
 
 def serve(handle: int) -> None:

@@ -221,6 +221,16 @@ class Verify(Section):
     tries: int = Field(2, ge=1)
 
 
+class LocalSGD(Section):
+    """Copies of a small student that train side by side on a CPU; on a GPU there is one.
+
+    Each takes ``steps`` of its own, after which all go on from the mean of their weights.
+    """
+
+    copies: int = Field(2, ge=2)
+    steps: int = Field(4, ge=1)
+
+
 class WhiteBox(Section):
     """The student also follows the next-token probabilities of a teacher with local weights.
 
@@ -275,6 +285,7 @@ class Recipe(Settings):
     ``whitebox`` has the student follow the teacher's probabilities in the last training.
     ``generate`` has the student write knowledge where none is found, ``verify`` has it check its
     answers; a view must train each of them.
+    ``local_sgd`` has copies of the student train side by side on a CPU.
     ``rounds`` splits the last training: what the student fails on steers what it is taught next.
     """
 
@@ -292,6 +303,7 @@ class Recipe(Settings):
     admission: bool | None = None
     critic: Criticism | None = None
     whitebox: WhiteBox | None = None
+    local_sgd: LocalSGD | None = None
     rounds: Rounds | None = None
     generate: Generate | None = None
     verify: Verify | None = None

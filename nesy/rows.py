@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -131,6 +131,16 @@ def plan(lengths: Sequence[int], batching: Batching) -> Iterator[list[list[int]]
         yield from steps[: math.ceil(len(steps) * min(1.0, left))]
         left -= 1
         epoch += 1
+
+
+def turns(steps: Iterable[list[list[int]]], count: int) -> list[list[list[list[int]]]]:
+    """Put steps together to turns of ``count``, one for each copy of a training.
+
+    The last turn is filled up with its last step.
+    """
+    every = list(steps)
+    found = [every[first : first + count] for first in range(0, len(every), count)]
+    return [[*turn, *[turn[-1]] * (count - len(turn))] for turn in found]
 
 
 def dealt(

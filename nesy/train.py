@@ -6,7 +6,8 @@ been. Examples are padded, not packed into one row: the convolutions of hybrids 
 would carry one example into the next, and sorted by length less than a tenth is pad.
 
 Several processes (``nesy.ranks``) share each step: its examples are dealt out, the gradients
-summed. So the effective batch is the recipe's, however many there are.
+summed. So the effective batch is the recipe's, however many there are. On a CPU the recipe can have
+several ``copies``, each with steps of its own, that are averaged now and then (``nesy.local_sgd``).
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nesy import divergence, pretrained, ranks, rows, zero
+from nesy import divergence, local_sgd, pretrained, ranks, rows, zero
 from nesy.errors import ModelError, TrainingError
+from nesy.local_sgd import Copies
 from nesy.pretrained import Tokens
 from nesy.rows import Batching, Preflight, Rows
 from nesy.types import Example
@@ -39,6 +41,9 @@ HELD_OUT = "held_out.jsonl"
 _CHECKPOINT = "checkpoint.safetensors"
 _BEST = "best.safetensors"
 _JUDGED = "judged"
+_ALONE = Copies(0, 1, ())
+_LEAST = 50_000  # tokens of a training with copies; one starts as long as it reads 10,000
+_COPY = "from nesy import train; train.follow_first({})"
 
 Judge = Callable[[Path], float]
 """Returns the accuracy, 0 to 1, of the student with the adapter of a folder."""
@@ -56,6 +61,17 @@ class WhiteBox:
     loss: divergence.Divergence = "forward-kl"
     weight: float = 0.5
     temperature: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSGD:
+    """``copies`` of a model, each a process that reads other examples in the same steps.
+
+    After ``steps`` steps of each all go on from the mean of their weights.
+    """
+
+    copies: int
+    steps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +93,9 @@ class Settings:
     ``evaluations`` is how often a training is judged on what it is not trained on: the adapter
     with the highest accuracy is the one that is kept, and after ``patience`` evaluations in a
     row without a higher one the training ends.
+
+    With ``local_sgd`` copies of the model train side by side on a CPU. Elsewhere, where a launcher
+    started several processes, and for fewer tokens than are worth it, there is one.
 
     With ``white_box`` the student also follows the next-token probabilities of a local teacher.
     """
@@ -104,6 +123,7 @@ class Settings:
     evaluations: int = 0
     patience: int | None = None
     white_box: WhiteBox | None = None
+    local_sgd: LocalSGD | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +141,7 @@ class Progress:
 class TrainReport:
     """What a training did. Losses are means over target tokens of the first and last tenth.
 
+    With several copies ``steps`` and losses are those of the first, ``tokens`` what all have read.
     Where it was judged, ``accuracy`` is the highest and ``best_step`` the step of the adapter.
     """
 
@@ -178,10 +199,13 @@ def train(
         _same_vocabulary(base, settings.white_box.teacher)
     if (out_dir / REPORT).is_file():
         return _finished(out_dir, _key(where, tokens, examples, settings, init_adapter))
+    job = (base, examples, settings, out_dir, init_adapter)
     if ranks.count() > 1:
-        ranks.told((base, examples, settings, out_dir, init_adapter))
-    run = _prepared(where, tokens, examples, settings, out_dir, init_adapter)
-    losses = run.go(on_progress, judge)
+        ranks.told(job)
+    count = _copies(settings, checked.tokens * settings.epochs)
+    with local_sgd.led(count, _COPY, job) as copies:
+        run = _prepared(where, tokens, examples, settings, out_dir, init_adapter, copies)
+        losses = run.go(on_progress, judge)
     run.save(tokenizer)
     best = run.best
     tenth = max(1, len(losses) // 10)
@@ -214,12 +238,31 @@ def follow() -> None:
         ModelError: the base model or an adapter cannot be loaded.
     """
     while (job := ranks.told(None)) is not None:
-        base, examples, settings, out_dir, init_adapter = job
-        where = pretrained.locate(base)
-        tokens = rows.tokenize(pretrained.load_tokenizer(where), examples)
-        run = _prepared(where, tokens, examples, settings, out_dir, init_adapter)
+        run = _of_job(job, _ALONE)
         run.go(None, None)
         run.save(None)
+
+
+def follow_first(handle: int) -> None:
+    """Train a copy beside the process that started this one, until that has enough."""
+    # It ends or kills its copies, and says itself what went wrong.
+    with suppress(TrainingError, EOFError):
+        copies, job = local_sgd.followed(handle)
+        _of_job(job, copies).go(None, None)
+
+
+def _copies(settings: Settings, tokens: float) -> int:
+    """How many copies of a model shall train, so that they read ``tokens`` together."""
+    if settings.local_sgd is None or tokens < _LEAST or os.name != "posix" or ranks.count() > 1:
+        return 1
+    return settings.local_sgd.copies if pretrained.device_of(settings.device) == "cpu" else 1
+
+
+def _of_job(job: Any, copies: Copies) -> _Run:
+    base, examples, settings, out_dir, init_adapter = job
+    where = pretrained.locate(base)
+    tokens = rows.tokenize(pretrained.load_tokenizer(where), examples)
+    return _prepared(where, tokens, examples, settings, out_dir, init_adapter, copies)
 
 
 def _prepared(
@@ -229,6 +272,7 @@ def _prepared(
     settings: Settings,
     out_dir: Path,
     init_adapter: Path | None,
+    copies: Copies,
 ) -> _Run:
     """Load the model with its adapter, and everything else that a training needs."""
     import torch
@@ -254,7 +298,7 @@ def _prepared(
     data = Rows.cut(tokens, examples, settings.max_length)
     key = _key(where, tokens, examples, settings, init_adapter)
     out_dir.mkdir(parents=True, exist_ok=True)
-    return _Run(model, data, settings, device, dtype, out_dir, key)
+    return _Run(model, data, settings, device, dtype, out_dir, key, copies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,9 +321,12 @@ class _Run:
         dtype: torch.dtype,
         out_dir: Path,
         key: str,
+        copies: Copies,
     ) -> None:
         import torch
 
+        self._copies = copies
+        self._first = ranks.rank() == 0 and copies.place == 0
         self._model = model
         self._rows = data
         self._settings = settings
@@ -314,7 +361,8 @@ class _Run:
             settings.seed,
         )
         self._lengths = [len(ids) for ids in data.ids]
-        self._steps = list(rows.plan(self._lengths, batching))
+        self._turns = rows.turns(rows.plan(self._lengths, batching), copies.count)
+        self._steps = [turn[copies.place] for turn in self._turns]
         self.tokens = 0
         self.seconds = 0.0
         self._judged: list[Judged] = []
@@ -345,14 +393,15 @@ class _Run:
         began = saved = time.monotonic()
         before = self.seconds
         self._model.train()
-        curve_file = self._out_dir / CURVE if ranks.rank() == 0 else Path(os.devnull)
+        curve_file = self._out_dir / CURVE if self._first else Path(os.devnull)
         with curve_file.open("a", encoding="utf-8") as curve:
             for number in range(len(losses), len(self._steps)):
                 if self._enough():
                     return
                 loss, rate = self._step(number), self._rate(number)
-                self.seconds = before + time.monotonic() - began
-                if not math.isfinite(loss):
+                if alike := self._meets(number + 1):
+                    loss = self._average(loss)
+                if not math.isfinite(loss) and self._copies.place == 0:
                     raise TrainingError(
                         f"step {number + 1} of {len(self._steps)}: the loss is {loss}; lower "
                         f"train.lr (now {self._settings.lr}) or set train.dtype to float32"
@@ -360,8 +409,11 @@ class _Run:
                 losses.append(loss)
                 line = {"step": number + 1, "loss": loss, "lr": rate, "tokens": self.tokens}
                 curve.write(json.dumps(line) + "\n")
+                self.seconds = before + time.monotonic() - began
+                if not alike or self._copies.place > 0:
+                    continue
                 due = time.monotonic() - saved >= self._settings.checkpoint_seconds
-                if self._settings.evaluations and number + 1 in self._evaluated():
+                if number + 1 in self._evaluated():
                     self._evaluate(number + 1, judge)
                     due = True
                 if ranks.count() > 1:
@@ -374,6 +426,25 @@ class _Run:
                     on_progress(
                         Progress(number + 1, len(self._steps), loss, self.tokens, self.seconds)
                     )
+
+    def _meets(self, step: int) -> bool:
+        """Whether all copies are the same after a step, so that it can be kept or judged."""
+        if self._copies.count == 1 or step == len(self._steps):
+            return True
+        beside = self._settings.local_sgd
+        return beside is None or step % beside.steps == 0 or step in self._evaluated()
+
+    def _average(self, loss: float) -> float:
+        """Go on from the mean of all copies; return that of their losses."""
+        import torch
+
+        if self._copies.count == 1:
+            return loss
+        mean = torch.tensor([loss])
+        states = [self._optimizer.state[p] for p in self._trained]
+        moments = [state[name] for state in states for name in ("exp_avg", "exp_avg_sq")]
+        self._copies.average([mean, *self._trained, *moments])
+        return float(mean)
 
     def _evaluated(self) -> set[int]:
         """Steps after which the adapter is judged, the last among them."""
@@ -457,7 +528,9 @@ class _Run:
             else:
                 self._scaler.scale(part).backward()  # type: ignore[no-untyped-call]
             loss += float(part.detach())
-        self.tokens += sum(len(data.ids[i]) for one_pass in self._steps[number] for i in one_pass)
+        self.tokens += sum(
+            len(data.ids[i]) for step in self._turns[number] for one_pass in step for i in one_pass
+        )
         if ranks.count() > 1:
             loss = self._together(loss)
         if self._zero is not None:
@@ -477,10 +550,12 @@ class _Run:
         import torch
 
         step, count = self._steps[number], ranks.count()
+        if max(count, self._copies.count) > 1:
+            # Dropout differs between the processes, and is the same after a resume.
+            place = max(ranks.rank(), self._copies.place)
+            torch.manual_seed(hash((self._settings.seed, number, place)))
         if count == 1:
             return [(one_pass, 1.0) for one_pass in step]
-        # Dropout differs between the processes, and is the same after a resume.
-        torch.manual_seed(hash((self._settings.seed, number, ranks.rank())))
         shares = rows.dealt(step, self._lengths, self._settings.batch_tokens, count)
         mine: list[tuple[Sequence[int], float]] = [(one, 1.0) for one in shares[ranks.rank()]]
         if not (ranks.sharded() or self._zero):
@@ -611,7 +686,7 @@ class _Run:
         path = self._out_dir / _CHECKPOINT
         curve = self._out_dir / CURVE
         if not path.is_file():
-            if ranks.rank() == 0:
+            if self._first:
                 curve.unlink(missing_ok=True)
             return []
         with safe_open(path, "pt") as state:
@@ -637,7 +712,7 @@ class _Run:
         losses: list[float] = figures["losses"]
         self._judged = [Judged(**one) for one in figures["judged"]]
         self._scaler.load_state_dict(figures["scaler"])
-        if ranks.rank() > 0:
+        if not self._first:
             return losses
         kept = curve.read_text("utf-8").splitlines()[: len(losses)]
         _write(curve, "".join(f"{line}\n" for line in kept).encode())
@@ -736,6 +811,8 @@ def _key(
     """Hash of everything that decides the outcome."""
     decisive = asdict(settings)
     del decisive["checkpoint_seconds"]
+    if settings.local_sgd is None:
+        del decisive["local_sgd"]  # which did not change what earlier trainings were
     if settings.white_box is not None:
         decisive["teacher"] = pretrained.fingerprint(pretrained.locate(settings.white_box.teacher))
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode())

@@ -11,11 +11,10 @@ import pytest
 import small
 import torch
 
-from nesy import train
+from nesy import train, workers
 from nesy.commonsense import training
 from nesy.commonsense.training import Training
 from nesy.errors import TrainingError
-from nesy.models import processes
 from nesy.types import Example, Message
 
 
@@ -36,14 +35,14 @@ def two_threads() -> Iterator[None]:
 def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
     """The processes that were started."""
     made = []
-    start = processes.started
+    start = workers.started
 
     def noted(*given: Any) -> Any:
         line, process = start(*given)
         made.append(process)
         return line, process
 
-    monkeypatch.setattr(processes, "started", noted)
+    monkeypatch.setattr(workers, "started", noted)
     return made
 
 

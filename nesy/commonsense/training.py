@@ -15,9 +15,8 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from nesy import pretrained, train
+from nesy import pretrained, train, workers
 from nesy.errors import NesyError, TrainingError
-from nesy.models import processes
 from nesy.train import TrainReport
 from nesy.types import Example
 
@@ -88,7 +87,7 @@ def _side_by_side(
         while waiting or busy:
             while waiting and len(busy) < number:
                 place, one = waiting.popleft()
-                line, process = processes.started(_COMMAND, threads, subprocess.DEVNULL)
+                line, process = workers.started(_COMMAND, threads, subprocess.DEVNULL)
                 busy[line] = place, process
                 line.send(one)
             ready: list[Any] = wait(list(busy))

@@ -3,9 +3,6 @@
 A step of a small model is many short operations and the Python between them, so the threads of
 PyTorch hardly help it. The processes are started when there is enough to decode for it to pay,
 and kept for the next time, also for another model; they end with the process that uses them.
-
-They are plain subprocesses, not forks, whose locks could be held by threads that they do not
-have; and not ``multiprocessing``'s either, which run the user's script again in each.
 """
 
 from __future__ import annotations
@@ -13,15 +10,15 @@ from __future__ import annotations
 import atexit
 import os
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, Pipe, wait
+from multiprocessing.connection import Connection, wait
 from threading import Lock
 from typing import Any
 
+from nesy import workers
 from nesy.errors import ModelError, NesyError
 from nesy.models.decoding import Row
 from nesy.types import Sampling
@@ -114,34 +111,8 @@ atexit.register(close)
 
 
 def _started() -> _Worker:
-    line, process = started(_COMMAND, threads=1)
+    line, process = workers.started(_COMMAND, threads=1)
     return _Worker(process, line)
-
-
-def started(
-    command: str, threads: int, stderr: int | None = None
-) -> tuple[Connection, subprocess.Popen[bytes]]:
-    """Start a Python process that runs ``command``, and return the connection to it.
-
-    ``{}`` in the command becomes the handle of its end of the connection; ``stderr`` is as
-    ``subprocess.Popen`` takes it.
-    """
-    here, there = Pipe()
-    with there:
-        process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-P", "-c", command.format(there.fileno())],
-            env={
-                **os.environ,
-                "OMP_NUM_THREADS": str(threads),
-                "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=stderr,
-            pass_fds=[there.fileno()],
-            process_group=0,  # Ctrl-C is for the process that uses them
-        )
-    return here, process
 
 
 def serve(handle: int) -> None:

@@ -23,6 +23,7 @@ def common(recipe: Recipe) -> dict[str, Any]:
     made["admission"] = bool(recipe.admission)
     made["critic"] = plain["critic"]
     made["rounds"] = plain["rounds"]
+    made["local_sgd"] = plain["local_sgd"]
     return made
 
 

@@ -26,6 +26,7 @@ def train_student(
     judge: train.Judge | None,
 ) -> Path:
     """Train an adapter into ``<run>/<name>``."""
+    beside = recipe.local_sgd
     settings = train.Settings(
         rank=recipe.train.rank,
         alpha=recipe.train.alpha,
@@ -45,6 +46,7 @@ def train_student(
         evaluations=0 if judge is None else recipe.train.evaluations,
         patience=recipe.train.patience,
         white_box=_white_box(recipe) if name != "stage1" else None,
+        local_sgd=None if beside is None else train.LocalSGD(beside.copies, beside.steps),
     )
     folder = run.folder / name
     if name != "stage1":

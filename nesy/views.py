@@ -76,6 +76,15 @@ def examples(
     return made
 
 
+def reads(question: str, views: Mapping[str, View], *, seed: int = 0) -> bool:
+    """Whether a view may show a question with knowledge, so that it is worth a search."""
+    return any(
+        _draw(f"{seed}/{question}/{name}") < max(view.share, view.special or 0.0)
+        for name, view in views.items()
+        if view.knowledge != "none"
+    )
+
+
 def balanced(
     examples: Sequence[Example], tokens: Sequence[int], views: Mapping[str, View]
 ) -> list[Example]:

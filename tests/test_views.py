@@ -137,3 +137,18 @@ def test_a_rationale_that_the_other_samples_contradict_is_left_out() -> None:
     assert views.agreed(lessons, written, 0.5) == [WITH, again]
     assert views.agreed(lessons, written, 1 / 3) == lessons
     assert views.agreed([WITH, again], written, 1.0) == [WITH, again]
+
+
+def test_only_questions_that_a_view_shows_knowledge_are_worth_a_search() -> None:
+    kinds = {
+        "none": View(),
+        "some": View(knowledge="question", share=0.2, special=0.5),
+        "few": View(knowledge="rationale", share=0.1),
+    }
+    lessons = [views.Lesson(f"q/{n}", "x", "r", "y", entries=WITH.entries) for n in range(200)]
+    special = {f"q/{n}" for n in range(0, 200, 2)}
+    worth = {one.question for one in lessons if views.reads(one.question, kinds, seed=1)}
+    made = views.examples(lessons, kinds, seed=1, special=special)
+    assert {e.question for e in made if e.view != "none"} < worth
+    assert len(worth) < 150
+    assert not views.reads("q/1", {"none": View()}, seed=1)

@@ -72,25 +72,25 @@ def _shown(
     lessons: Sequence[views.Lesson],
     progress: Progress,
 ) -> tuple[list[views.Lesson], dict[str, Any]]:
-    """Give the lessons what they retrieve; also return what each question retrieves."""
+    """Give the lessons that are shown knowledge what they retrieve; also return it by question."""
     search = student.load_search(recipe, kb, own=False)
-    asked = {lesson.question for lesson in lessons}
-    retrieving = [question for question in questions if question.id in asked]
-    found = dict(zip((q.id for q in retrieving), search(retrieving), strict=True))
+    seed = recipe.train.seed
+    given = list(lessons)
+    places = [n for n, o in enumerate(given) if views.reads(o.question, recipe.views, seed=seed)]
+    asked = {given[place].question for place in places}
+    retrieving = {question.id: question for question in questions if question.id in asked}
+    found = dict(zip(retrieving, search(list(retrieving.values())), strict=True))
     shown = sum(bool(some) for some in found.values())
     progress.say(f"retrieval: {shown:,} of {len(found):,} training questions are given knowledge")
-    by_rationale: Sequence[Sequence[Any]] = [()] * len(lessons)
+    by_rationale: Sequence[Sequence[Any]] = [()] * len(places)
     if any(view.knowledge == "rationale" for view in recipe.views.values()):
-        by_id = {question.id: question for question in retrieving}
-        by_rationale = search([replace(by_id[o.question], text=o.rationale) for o in lessons])
-    return [
-        replace(
-            lesson,
-            entries=tuple(one.entry for one in found[lesson.question]),
-            by_rationale=tuple(one.entry for one in some),
-        )
-        for lesson, some in zip(lessons, by_rationale, strict=True)
-    ], found
+        told = [given[place] for place in places]
+        by_rationale = search([replace(retrieving[o.question], text=o.rationale) for o in told])
+    for place, some in zip(places, by_rationale, strict=True):
+        entries = tuple(one.entry for one in found[given[place].question])
+        by = tuple(one.entry for one in some)
+        given[place] = replace(given[place], entries=entries, by_rationale=by)
+    return given, found
 
 
 def _special(recipe: Recipe, extractions: Sequence[Extraction]) -> frozenset[str]:

@@ -85,10 +85,8 @@ def _shared(first: Sequence[int], second: Sequence[int]) -> int:
 
 def tokenize(tokenizer: Any, examples: Sequence[Example]) -> list[Tokens]:
     """Token ids of the examples; one without weight is like one without a target."""
-    return [
-        pretrained.example_ids(tokenizer, e.messages, e.target if e.weight else "")
-        for e in examples
-    ]
+    pairs = [(e.messages, e.target if e.weight else "") for e in examples]
+    return pretrained.example_ids(tokenizer, pairs)
 
 
 def trained(tokens: Sequence[Tokens], longest: int) -> list[int]:

@@ -75,7 +75,7 @@ def distance(student: HFModel, teacher: HFModel) -> float:
     """Mean KL(teacher, student) over the tokens of the examples."""
     found = []
     for one in examples():
-        tokens = pretrained.example_ids(student.tokenizer, one.messages, one.target)
+        (tokens,) = pretrained.example_ids(student.tokenizer, [(one.messages, one.target)])
         ids, start = torch.tensor([tokens.prompt + tokens.target]), len(tokens.prompt) - 1
         with torch.no_grad():
             said = [m.model(input_ids=ids).logits[0, start:-1] for m in (teacher, student)]

@@ -205,7 +205,7 @@ def test_a_chat_template_is_used_and_training_continues_it(tmp_path: Path) -> No
     messages = (Message("system", "Be brief."), Message("user", "6 * 9?"))
     ids = pretrained.prompt_ids(words, messages)
     assert words.decode(ids) == "<|system|>Be brief.<|end|><|user|>6 * 9?<|end|><|assistant|>"
-    tokens = pretrained.example_ids(words, messages, " So the answer is 54.")
+    (tokens,) = pretrained.example_ids(words, [(messages, " So the answer is 54.")])
     assert tokens.prompt == ids
     assert words.decode(tokens.target) == "So the answer is 54.<|end|>"
 
@@ -214,7 +214,7 @@ def test_without_a_template_contents_are_joined(folders: dict[str, Path]) -> Non
     words = pretrained.load_tokenizer(str(folders["llama"]))
     messages = (Message("system", "Be brief."), Message("user", "6 * 9?\nAnswer:"))
     assert words.decode(pretrained.prompt_ids(words, messages)) == "Be brief.\n\n6 * 9?\nAnswer:"
-    tokens = pretrained.example_ids(words, messages, " So 54.")
+    (tokens,) = pretrained.example_ids(words, [(messages, " So 54.")])
     assert (
         words.decode(tokens.prompt + tokens.target) == "Be brief.\n\n6 * 9?\nAnswer: So 54.<|end|>"
     )
@@ -274,7 +274,7 @@ def test_logprobs_of_a_batch_are_those_of_each_text_alone(
     texts = [" 54", " So the answer is 9", " False not True", " bags", " Ann has 6 apples"]
     found = model.logprobs(asked, texts)
     for messages, text, total in zip(asked, texts, found, strict=True):
-        row = pretrained.example_ids(model.tokenizer, messages, text)
+        (row,) = pretrained.example_ids(model.tokenizer, [(messages, text)])
         ids = torch.tensor([row.prompt + row.target])
         with torch.inference_mode():
             each = model.model(input_ids=ids, use_cache=False).logits.log_softmax(-1)[0]

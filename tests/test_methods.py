@@ -16,7 +16,17 @@ import pytest
 import small
 from rich.console import Console
 
-from nesy import cli_distill, cli_eval, distill, methods, pretrained, resources, student, views
+from nesy import (
+    cli_distill,
+    cli_eval,
+    distill,
+    methods,
+    pretrained,
+    resources,
+    rows,
+    student,
+    views,
+)
 from nesy import recipe as recipes
 from nesy.answer import answer
 from nesy.asking import Settings
@@ -87,10 +97,8 @@ def test_what_is_trained_is_what_is_asked(name: str, chat: bool) -> None:
         shown = views.Lesson("q/1", LESSON.text, LESSON.rationale, LESSON.answer)
     every = {name: view.model_copy(update={"share": 1.0}) for name, view in recipe.views.items()}
     examples = views.examples([shown], every)
-    trained = {
-        one.messages: pretrained.example_ids(tokenizer, one.messages, one.target)
-        for one in examples
-    }
+    tokens = rows.tokenize(tokenizer, examples)
+    trained = {one.messages: ids for one, ids in zip(examples, tokens, strict=True)}
     targets = {one.messages: one.target for one in examples}
     lm = Told(targets)
     search = found if recipe.answering.knowledge else None

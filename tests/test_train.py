@@ -100,14 +100,13 @@ def test_loss_is_on_target_tokens_only_and_by_weight(base: str, tmp_path: Path) 
 
 
 def test_what_shall_not_be_written_becomes_less_likely(base: str, tmp_path: Path) -> None:
-    from nesy import pretrained
 
     right = examples()[0]
     learned = replace(examples()[2], messages=right.messages)  # what the student writes wrongly
     first = tmp_path / "first"
     train.train(base, [learned], replace(SETTINGS, epochs=30), first)
     before = HFModel(base, adapter=first)
-    tokens = pretrained.example_ids(before.tokenizer, learned.messages, learned.target)
+    (tokens,) = rows.tokenize(before.tokenizer, [learned])
     ids = torch.tensor([tokens.prompt + tokens.target])
     chances = before.model(input_ids=ids).logits[0, len(tokens.prompt) - 1 : -1].softmax(-1)
     p = chances[range(len(tokens.target)), tokens.target]
@@ -139,7 +138,7 @@ def test_first_loss_is_the_models_own_cross_entropy(base: str, tmp_path: Path) -
     once = replace(SETTINGS, epochs=0.01, embeddings=False)
     loss = train.train(base, [example], once, tmp_path / "a").first_loss
     model = HFModel(base)
-    tokens = pretrained.example_ids(model.tokenizer, example.messages, example.target)
+    (tokens,) = rows.tokenize(model.tokenizer, [example])
     ids = torch.tensor([tokens.prompt + tokens.target])
     labels = ids.clone()
     labels[0, : len(tokens.prompt)] = -100

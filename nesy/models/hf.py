@@ -196,8 +196,7 @@ class HFModel:
         import torch
 
         found = [0.0] * len(texts)
-        pairs = zip(prompts, texts, strict=True)
-        rows = [pretrained.example_ids(self.tokenizer, m, text) for m, text in pairs]
+        rows = pretrained.example_ids(self.tokenizer, list(zip(prompts, texts, strict=True)))
         order = sorted(range(len(rows)), key=lambda i: len(rows[i].prompt) + len(rows[i].target))
         for first in range(0, len(order), _CPU_PLACES):
             chosen = order[first : first + _CPU_PLACES]

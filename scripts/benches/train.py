@@ -143,12 +143,12 @@ def _write(path, records):
 
 def _loss(base, adapter, examples):
     """Mean over the target tokens of examples that were not trained on."""
-    from nesy import pretrained
+    from nesy import rows
     from nesy.models.hf import HFModel
 
     student = HFModel(base, adapter=adapter)
     found = student.logprobs([e.messages for e in examples], [e.target for e in examples])
-    tokens = [pretrained.example_ids(student.tokenizer, e.messages, e.target) for e in examples]
+    tokens = rows.tokenize(student.tokenizer, examples)
     return -sum(found) / sum(len(one.target) for one in tokens)
 
 

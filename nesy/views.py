@@ -76,10 +76,13 @@ def examples(
     return made
 
 
-def reads(question: str, views: Mapping[str, View], *, seed: int = 0) -> bool:
+def reads(
+    question: str, views: Mapping[str, View], *, seed: int = 0, special: Collection[str] = ()
+) -> bool:
     """Whether a view may show a question with knowledge, so that it is worth a search."""
+    own = question in special
     return any(
-        _draw(f"{seed}/{question}/{name}") < max(view.share, view.special or 0.0)
+        _draw(f"{seed}/{question}/{name}") < max(view.share, (own and view.special) or 0.0)
         for name, view in views.items()
         if view.knowledge != "none"
     )

@@ -42,9 +42,9 @@ def augmented_examples(
     if run.done(stage) is not None:
         return {phase: run.read(examples_of(phase), Example) for phase in phases}
     found: dict[str, Any] = {}
-    if recipe.symbolic:
-        lessons, found = _shown(recipe, kb, questions, lessons, progress)
     special = _special(recipe, extractions)
+    if recipe.symbolic:
+        lessons, found = _shown(recipe, kb, questions, lessons, special, progress)
     made = {}
     for phase, share in zip(phases, recipe.shrink or (1.0,), strict=True):
         shown = lessons if share == 1 else _shrunk(kb, lessons, share)
@@ -70,13 +70,17 @@ def _shown(
     kb: Path,
     questions: Sequence[Question],
     lessons: Sequence[views.Lesson],
+    special: frozenset[str],
     progress: Progress,
 ) -> tuple[list[views.Lesson], dict[str, Any]]:
     """Give the lessons that are shown knowledge what they retrieve; also return it by question."""
     search = student.load_search(recipe, kb, own=False)
-    seed = recipe.train.seed
     given = list(lessons)
-    places = [n for n, o in enumerate(given) if views.reads(o.question, recipe.views, seed=seed)]
+    places = [
+        place
+        for place, one in enumerate(given)
+        if views.reads(one.question, recipe.views, seed=recipe.train.seed, special=special)
+    ]
     asked = {given[place].question for place in places}
     retrieving = {question.id: question for question in questions if question.id in asked}
     found = dict(zip(retrieving, search(list(retrieving.values())), strict=True))

@@ -5,13 +5,12 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import small
 import torch
 
-from nesy import train, workers
+from nesy import train
 from nesy.commonsense import training
 from nesy.commonsense.training import Training
 from nesy.errors import TrainingError
@@ -29,21 +28,6 @@ def two_threads() -> Iterator[None]:
     torch.set_num_threads(2)
     yield
     torch.set_num_threads(before)
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
-    """The processes that were started."""
-    made = []
-    start = workers.started
-
-    def noted(*given: Any) -> Any:
-        line, process = start(*given)
-        made.append(process)
-        return line, process
-
-    monkeypatch.setattr(workers, "started", noted)
-    return made
 
 
 def trainings(base: str, folder: Path, lr: float = 1e-3) -> list[Training]:

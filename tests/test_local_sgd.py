@@ -9,14 +9,13 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import small
 import torch
 from test_train import Killed, examples, weights
 
-from nesy import rows, train, workers
+from nesy import rows, train
 from nesy.errors import TrainingError
 
 # One example a step, so that every copy has another one.
@@ -43,21 +42,6 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> str:
 def worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """These few tokens are worth copies."""
     monkeypatch.setattr(train, "_LEAST", 0)
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
-    """The processes that were started."""
-    made = []
-    start = workers.started
-
-    def noted(*given: Any) -> Any:
-        line, process = start(*given)
-        made.append(process)
-        return line, process
-
-    monkeypatch.setattr(workers, "started", noted)
-    return made
 
 
 def test_weights_are_the_mean_of_all_copies(

@@ -141,7 +141,8 @@ class Progress:
 class TrainReport:
     """What a training did. Losses are means over target tokens of the first and last tenth.
 
-    With several copies ``steps`` and losses are those of the first, ``tokens`` what all have read.
+    With several copies ``steps`` and losses are those of the first (where they meet, the mean of
+    all), ``tokens`` what all have read.
     Where it was judged, ``accuracy`` is the highest and ``best_step`` the step of the adapter.
     """
 

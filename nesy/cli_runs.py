@@ -66,7 +66,7 @@ def _by_recipe(runs: list[str], rule: Rule, by_task: bool, as_json: bool) -> Non
     made = methods.rows(read, rule)
     if as_json:
         return typer.echo(json.dumps(methods.document(made), indent=2, ensure_ascii=False))
-    tables.console().print(methods.table(made))
+    tables.console().print(methods.accuracies(made), methods.costs(made))
     unpaired = max(len(one.attempts) for one in read) - made[0].questions
     if unpaired:
         typer.echo(f"{unpaired} questions are not in all of the runs and are left out")

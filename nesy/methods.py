@@ -15,7 +15,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from rich import box
-from rich.table import Table
+from rich.table import Column, Table
 
 from nesy import compare, evaluations, resources, stats, tables, train
 from nesy import recipe as recipes
@@ -230,17 +230,15 @@ def _row(
     )
 
 
-def table(made: Sequence[Row]) -> Table:
-    """Return one row a recipe: accuracy, differences, tokens, seconds, size of the knowledge."""
+def accuracies(made: Sequence[Row]) -> Table:
+    """Return one row a recipe, the best first: accuracy, and differences to the others."""
     seeds = made[0].seeds
     title = f"{made[0].questions:,} questions, seeds {_listed(seeds)}"
-    drawn = Table("recipe", title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    drawn = Table(Column("recipe", no_wrap=True), title=title, title_justify="left", box=box.SIMPLE_HEAD)
     references = list(dict.fromkeys(d.to for row in made for d in row.differences))
     for heading in ("accuracy", *(f"to {name} (p)" for name in references)):
         drawn.add_column(heading, justify="right")
-    for heading in ("trained", "learned", "prompt/q", "written/q", "train s", "KB"):
-        drawn.add_column(heading, justify="right", no_wrap=True)
-    for row in sorted(made, key=lambda row: -row.accuracy):
+    for row in _best_first(made):
         to = {one.to: one for one in row.differences}
         spread = "" if row.sd is None else f" ± {100 * row.sd:.1f}"
         drawn.add_row(
@@ -252,6 +250,23 @@ def table(made: Sequence[Row]) -> Table:
                 else "·"
                 for name in references
             ),
+        )
+    drawn.caption = (
+        "p: exact sign-flip test over questions (one seed: McNemar), Holm by column"
+        if references
+        else None
+    )
+    return drawn
+
+
+def costs(made: Sequence[Row]) -> Table:
+    """Return one row a recipe, in the same order: tokens, seconds, size of the knowledge."""
+    drawn = Table(Column("recipe", no_wrap=True), box=box.SIMPLE_HEAD)
+    for heading in ("trained", "learned", "prompt/q", "written/q", "train s", "KB"):
+        drawn.add_column(heading, justify="right", no_wrap=True)
+    for row in _best_first(made):
+        drawn.add_row(
+            row.recipe,
             f"{row.trained / 1000:,.0f}k",
             f"{row.learned / 1000:,.0f}k",
             f"{row.prompt_tokens:.0f}",
@@ -260,15 +275,18 @@ def table(made: Sequence[Row]) -> Table:
             f"{row.entries:.0f}" if row.entries else "·",
         )
     drawn.caption = (
-        "p: exact sign-flip test over questions (one seed: McNemar), Holm by column; trained: "
-        "tokens read in training, learned: those with a loss; /q: a question; KB: entries"
+        "trained: tokens read in training, learned: those with a loss; /q: a question; KB: entries"
     )
     return drawn
 
 
+def _best_first(made: Sequence[Row]) -> list[Row]:
+    return sorted(made, key=lambda row: -row.accuracy)
+
+
 def by_task(made: Sequence[Row]) -> Table:
     """Return one row a task, one column a recipe: accuracy."""
-    drawn = Table("task", box=box.SIMPLE_HEAD)
+    drawn = Table(Column("task", no_wrap=True), box=box.SIMPLE_HEAD)
     for row in made:
         drawn.add_column(row.recipe, justify="right")
     for task in sorted({task for row in made for task in row.tasks}):

@@ -382,13 +382,24 @@ def test_recipes_are_paired_over_their_seeds() -> None:
     assert to_std.interval[0] < to_std.difference < to_std.interval[1]
     assert (nesycd.prompt_tokens, nesycd.written_tokens, nesycd.entries) == (19, 4, 30)
     console = Console(width=160, record=True, file=io.StringIO())
-    console.print(methods.table([nesycd, std, kard]))
-    console.print(methods.by_task([nesycd, std, kard]))
+    made = [nesycd, std, kard]
+    console.print(methods.accuracies(made), methods.costs(made), methods.by_task(made))
     text = console.export_text()
     assert "16 questions, seeds 0, 1" in text
     assert "96.9 ± 4.4" in text
     assert "+84.4 (< .001)" in text
     assert re.search(r"t1 .* 93\.8", text)
+
+
+def test_the_table_holds_long_names_in_a_narrow_terminal() -> None:
+    named = ["nesycd-contrastive", "nesycd-admission", "nesycd", "kard", "std-cot"]
+    made = methods.rows([one for name in named for one in evaluations(name, {0: "+" * 16})])
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(methods.accuracies(made), methods.costs(made))
+    lines = console.export_text().splitlines()
+    for name in named:
+        assert sum(line.split()[:1] == [name] for line in lines) == 2
+    assert not any("…" in line for line in lines)
 
 
 def test_a_switch_is_paired_with_what_it_is_a_switch_of(script: Any) -> None:

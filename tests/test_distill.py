@@ -319,7 +319,7 @@ def test_a_teacher_that_knows_nothing_is_told(tiny: Path, tmp_path: Path) -> Non
     assert told["failures"] > 0
     assert told["entries"] == 0
     rows = made.rows("runs/two", "knowledge.jsonl")
-    assert {row["reason"] for row in rows} == {"no section Applies When"}
+    assert {row["reason"] for row in rows} == {"the teacher wrote no section"}
 
 
 def test_a_critic_drops_rationales_and_entries_below_its_threshold(

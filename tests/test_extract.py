@@ -106,7 +106,7 @@ def test_json_by_the_prompts_schema_is_read_as_the_sections_are() -> None:
         (as_json(learning_summary=3), "JSON: learning_summary is no text"),
         (as_json(applies_when=""), "no section Applies When"),
         (as_json(check="3 * 4 == 13"), "check: "),
-        ("{}", "no section Applies When"),
+        ("{}", "the teacher wrote no section"),
     ):
         with pytest.raises(Refused, match=reason):
             parse(text)
@@ -158,7 +158,7 @@ def test_what_can_not_be_used_is_refused_with_a_reason(old: str, new: str, reaso
 
 @pytest.mark.parametrize("text", ["", "I do not know what was missing."])
 def test_a_teacher_that_does_not_know_gives_no_entry(text: str) -> None:
-    with pytest.raises(Refused, match="no section Applies When"):
+    with pytest.raises(Refused, match="the teacher wrote no section"):
         parse(text)
 
 

@@ -64,6 +64,8 @@ def parse(text: str, question: str, question_text: str, target: str) -> Draft:
         Refused: a section is missing or empty, it leaks the question, or its check is false.
     """
     sections = _of_json(text) if text.lstrip().startswith("{") else _of_text(text)
+    if not any(sections.values()):
+        raise Refused("the teacher wrote no section")
     for heading in _HEADINGS[:3]:
         if not sections.get(heading):
             raise Refused(f"no section {heading}")

@@ -234,7 +234,9 @@ def accuracies(made: Sequence[Row]) -> Table:
     """Return one row a recipe, the best first: accuracy, and differences to the others."""
     seeds = made[0].seeds
     title = f"{made[0].questions:,} questions, seeds {_listed(seeds)}"
-    drawn = Table(Column("recipe", no_wrap=True), title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    drawn = Table(
+        Column("recipe", no_wrap=True), title=title, title_justify="left", box=box.SIMPLE_HEAD
+    )
     references = list(dict.fromkeys(d.to for row in made for d in row.differences))
     for heading in ("accuracy", *(f"to {name} (p)" for name in references)):
         drawn.add_column(heading, justify="right")

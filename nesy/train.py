@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nesy import divergence, local_sgd, pretrained, ranks, rows, zero
+from nesy import checkpoint, divergence, local_sgd, pretrained, ranks, rows, zero
 from nesy.errors import ModelError, TrainingError
 from nesy.local_sgd import Copies
 from nesy.pretrained import Tokens
@@ -653,21 +653,6 @@ class _Run:
         return self._settings.lr * 0.5 * (1 + math.cos(math.pi * along))
 
     def _checkpoint(self, losses: list[float]) -> None:
-        import torch
-        from safetensors.torch import save_file
-
-        tensors = {"random": torch.get_rng_state()}
-        for number, generator in enumerate(_cuda_states()):
-            tensors[f"cuda/{number}"] = generator
-        for name, parameter in self._named.items():
-            tensors[f"weight/{name}"] = self._whole(parameter)
-            if self._zero is not None:
-                state = self._zero.state(parameter)
-            else:
-                state = {k: ranks.whole(v) for k, v in self._optimizer.state[parameter].items()}
-            tensors |= {f"{part}/{name}": value for part, value in state.items()}
-        if ranks.rank() > 0:
-            return
         figures = {
             "losses": losses,
             "tokens": self.tokens,
@@ -675,40 +660,29 @@ class _Run:
             "judged": [asdict(one) for one in self._judged],
             "scaler": self._scaler.state_dict(),
         }
-        part_file = self._out_dir / (_CHECKPOINT + ".part")
-        save_file(tensors, part_file, {"key": self.key, "figures": json.dumps(figures)})
-        part_file.replace(self._out_dir / _CHECKPOINT)
+        tensors = {
+            name: (self._whole(parameter), self._moments(parameter))
+            for name, parameter in self._named.items()
+        }
+        if ranks.rank() == 0:
+            checkpoint.save(self._out_dir / _CHECKPOINT, self.key, tensors, figures)
+
+    def _moments(self, parameter: torch.nn.Parameter) -> dict[str, torch.Tensor]:
+        """What the optimizer holds of a weight, whole."""
+        if self._zero is not None:
+            return self._zero.state(parameter)
+        return {k: ranks.whole(v) for k, v in self._optimizer.state[parameter].items()}
 
     def _resume(self) -> list[float]:
         """Restore the last checkpoint, if there is one; return the losses up to it."""
-        import torch
-        from safetensors import safe_open
-
-        path = self._out_dir / _CHECKPOINT
         curve = self._out_dir / CURVE
-        if not path.is_file():
+        figures = checkpoint.restore(
+            self._out_dir / _CHECKPOINT, self.key, self._named, self._optimizer
+        )
+        if figures is None:
             if self._first:
                 curve.unlink(missing_ok=True)
             return []
-        with safe_open(path, "pt") as state:
-            about = state.metadata()
-            if about["key"] != self.key:
-                raise _other_training(self._out_dir)
-            for name, parameter in self._named.items():
-                with torch.no_grad():
-                    parameter.copy_(ranks.like(state.get_tensor(f"weight/{name}"), parameter))
-                self._optimizer.state[parameter] = {
-                    "step": state.get_tensor(f"step/{name}").to(parameter.device),
-                    **{
-                        part: ranks.like(state.get_tensor(f"{part}/{name}"), parameter)
-                        for part in ("exp_avg", "exp_avg_sq")
-                    },
-                }
-            torch.set_rng_state(state.get_tensor("random"))
-            cuda = [state.get_tensor(f"cuda/{n}") for n in range(len(_cuda_states()))]
-        if cuda:
-            torch.cuda.set_rng_state_all(cuda)
-        figures = json.loads(about["figures"])
         self.tokens, self.seconds = figures["tokens"], figures["seconds"]
         losses: list[float] = figures["losses"]
         self._judged = [Judged(**one) for one in figures["judged"]]
@@ -718,13 +692,6 @@ class _Run:
         kept = curve.read_text("utf-8").splitlines()[: len(losses)]
         _write(curve, "".join(f"{line}\n" for line in kept).encode())
         return losses
-
-
-def _cuda_states() -> list[torch.Tensor]:
-    """States of the random generators of all CUDA devices."""
-    import torch
-
-    return torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
 
 
 def _compute_dtype(name: str, device: str) -> torch.dtype:
@@ -828,15 +795,8 @@ def _key(
 def _finished(out_dir: Path, key: str) -> TrainReport:
     found = json.loads((out_dir / REPORT).read_text("utf-8"))
     if found["key"] != key:
-        raise _other_training(out_dir)
+        raise checkpoint.of_another(out_dir)
     return TrainReport(**{**found, "preflight": Preflight(**found["preflight"])})
-
-
-def _other_training(out_dir: Path) -> TrainingError:
-    return TrainingError(
-        f"{out_dir}: holds a training of another base, with other examples or settings; delete "
-        f"the folder or choose another"
-    )
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -32,7 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
             "kb.splice",
         ),
         *("kb.lock", "kb.convert", "spend", "completions", "everyday", "latex", "ranks"),
-        *("zero", "cpu", "evaluations", "workers", "local_sgd"),
+        *("zero", "cpu", "evaluations", "workers", "local_sgd", "checkpoint"),
     ),
     (
         *("answer", "views", "train", "benchmarks", "models", "stored"),

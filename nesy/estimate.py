@@ -13,6 +13,7 @@ from nesy.completions import CachedLM, Completions
 from nesy.models.flow import Terms
 from nesy.recipe import Recipe
 from nesy.spend import Budget, Price, price_of
+from nesy.stages.rationales import asking
 from nesy.types import Messages, Question, Sampling
 
 _PROMPTS = 200  # rendered to estimate the length of all
@@ -70,7 +71,7 @@ def estimate(
     teacher = CachedLM(lm, store, run="samples", price=price)
     teacher.stage = "rationales"
     prompt = prompts.load(recipe.teacher.rationale_prompt)
-    rendered = [prompt.render(question=q.text) for q in questions]
+    rendered = [asking(prompt, question) for question in questions]
     stored = 0
     for number in range(recipe.teacher.samples):
         sampling = Sampling(

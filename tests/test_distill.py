@@ -301,6 +301,28 @@ def test_a_limit_of_none_is_refused(distilled: Project) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_student_teaches_by_its_words_and_its_probabilities(tiny: Path, tmp_path: Path) -> None:
+    made = project(tmp_path / "project", tiny)
+    words = [
+        *("distill", "--recipe", "white-box", "--teacher", "tiny", "--student", "tiny"),
+        *("--benchmark", "synth-bbh", "--output-dir", "runs/one"),
+    ]
+    sets = [
+        *("base=embedded", "teacher.rationale_prompt=student", "teacher.temperature=0"),
+        *("data.tasks=[tracking_shuffled_objects]", "data.per_family=6", "teacher.max_tokens=200"),
+        *("budget=1", "train.rank=4", "local_sgd=null"),
+    ]
+    told = json.loads(made.nesy(*words, *(w for one in sets for w in ("--set", one)), "--json"))
+    assert 0 < told["rationales"] <= told["questions"] == 6
+    kept = {row["question"] for row in made.rows("runs/one", "rationales.jsonl") if row["kept"]}
+    examples = made.rows("runs/one", "augmented.jsonl")
+    assert {row["question"] for row in examples} == kept
+    assert {row["view"] for row in examples} == {"cot"}
+    recipe = recipes.parse((made.folder / "runs/one/recipe.yaml").read_text("utf-8"), "recipe")
+    assert recipe.whitebox == recipes.WhiteBox()
+    assert (made.folder / "runs/one/adapter/adapter_model.safetensors").is_file()
+
+
 def test_a_teacher_that_knows_nothing_is_told(tiny: Path, tmp_path: Path) -> None:
     made = project(tmp_path / "project", tiny)
     (made.folder / "prompts").mkdir()

@@ -14,11 +14,12 @@ from nesy.asking import Request, Teacher
 from nesy.critic import Critic, Pair
 from nesy.errors import TrainingError
 from nesy.progress import Advance, Progress, listed
+from nesy.prompts import Prompt
 from nesy.recipe import Recipe, View
 from nesy.runs import Run
 from nesy.scoring import grade
 from nesy.stages.critics import REJECTED, rejections
-from nesy.types import Completion, Example, Question, Rationale, Sampling
+from nesy.types import Completion, Example, Messages, Question, Rationale, Sampling
 
 _PHRASE = "So the answer is"
 _BATCH = 128  # rationales that are stored at once
@@ -43,7 +44,7 @@ def write_rationales(
         begun = 0
         for sample in samples:
             requests = [
-                Request(q.id, sample, prompt.render(question=q.text))
+                Request(q.id, sample, asking(prompt, q))
                 for q in questions
                 if (q.id, sample) not in known
             ]
@@ -70,6 +71,15 @@ def write_rationales(
     progress.say(f"  {listed(reasons + failed)}")
     run.finish(stage, **reasons)
     return rationales
+
+
+def asking(prompt: Prompt, question: Question) -> Messages:
+    """What the teacher is asked about a question; the student's own prompt will do as well.
+
+    Raises:
+        PromptError: the prompt needs something else.
+    """
+    return prompt.render(question=question.text, entries=())
 
 
 def judged(question: Question, sample: int, completion: Completion) -> Rationale:

@@ -22,6 +22,7 @@ from nesy import (
     stored,
     student,
     tables,
+    workers,
 )
 from nesy import recipe as recipes
 from nesy.answer import Examples, Search, Verifier, prepare
@@ -116,6 +117,8 @@ def measure(asked: Asked, progress: Progress) -> Measured:
     folder, prompt = _folder(asked, recipe), _prompt(asked, recipe)
     pool = _pool(asked)
     examples = None if pool is None else _examples(asked, pool)
+    if recipe.local_sgd is not None:
+        workers.ahead()
     searches = _searches(asked, recipe)
     aside = None if asked.resume else Run.set_aside(folder)
     with Run.create(folder, _settings(asked, recipe)) as run:

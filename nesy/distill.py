@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from nesy import train
+from nesy import train, workers
 from nesy.asking import Settings, Teacher
 from nesy.kb import store
 from nesy.kb.extract import Extraction
@@ -84,6 +84,8 @@ def distill(
         TrainingError: there is nothing to learn from.
     """
     store.load(kb)  # a broken knowledge base is told before anything is spent
+    if recipe.local_sgd is not None:
+        workers.ahead()
     with Run.create(folder, recipe.dump()) as run:
         asking = asking or Settings()
         teacher = Teacher(recipe.teacher.model, run, asking)

@@ -7,7 +7,6 @@ few steps all of them go on from the mean of their weights.
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -47,10 +46,7 @@ class Copies:
                 for line in self._lines:
                     line.send_bytes(flat.numpy().tobytes())
         except (EOFError, OSError) as error:
-            raise TrainingError(
-                f"one of the {self.count} processes that train was killed, as happens where memory "
-                "runs out; run the same command again, which goes on from the last checkpoint"
-            ) from error
+            raise _killed(self.count) from error
         parts = torch.split(flat, [tensor.numel() for tensor in tensors])
         with torch.no_grad():
             for tensor, part in zip(tensors, parts, strict=True):
@@ -58,36 +54,46 @@ class Copies:
 
 
 @contextmanager
-def led(count: int, command: str, job: Any) -> Iterator[Copies]:
-    """Start the other copies by ``command``, each of which is in ``followed`` with ``job``.
+def led(count: int, what: str, job: Any) -> Iterator[Copies]:
+    """Start the other copies by ``what``, each of which is in ``followed`` with ``job``.
 
     The threads of this process are shared out among all.
+
+    Raises:
+        TrainingError: a copy was killed.
     """
     import torch
 
     threads = torch.get_num_threads()
-    started: list[tuple[Connection, subprocess.Popen[bytes]]] = []
+    share = max(1, threads // count)
+    started: list[workers.Worker] = []
     try:
-        for place in range(1, count):
-            share = max(1, threads // count)
-            started.append(workers.started(command, share, subprocess.DEVNULL))
-            started[-1][0].send((place, count, job))
+        try:
+            for place in range(1, count):
+                started.append(workers.started(what, share, quiet=True))
+                started[-1].line.send((place, count, job))
+        except OSError as error:
+            raise _killed(count) from error
         if count > 1:
-            torch.set_num_threads(max(1, threads // count))
-        yield Copies(0, count, [line for line, _ in started])
+            torch.set_num_threads(share)
+        yield Copies(0, count, [worker.line for worker in started])
     finally:
         torch.set_num_threads(threads)
-        for line, process in started:
-            process.kill()
-            process.wait()
-            line.close()
+        for worker in started:
+            worker.kill()
 
 
-def followed(handle: int) -> tuple[Copies, Any]:
+def followed(line: Connection) -> tuple[Copies, Any]:
     """Return the copies and the job, in a process that the first copy has started."""
-    line = Connection(handle)
     place, count, job = line.recv()
     return Copies(place, count, [line]), job
+
+
+def _killed(count: int) -> TrainingError:
+    return TrainingError(
+        f"one of the {count} processes that train was killed, as happens where memory runs out; "
+        "run the same command again, which goes on from the last checkpoint"
+    )
 
 
 def _received(line: Connection) -> torch.Tensor:

@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,7 @@ _BEST = "best.safetensors"
 _JUDGED = "judged"
 _ALONE = Copies(0, 1, ())
 _LEAST = 50_000  # tokens of a training with copies; one starts as long as it reads 10,000
-_COPY = "from nesy import train; train.follow_first({})"
+_COPY = "nesy.train:follow_first"
 
 Judge = Callable[[Path], float]
 """Returns the accuracy, 0 to 1, of the student with the adapter of a folder."""
@@ -244,11 +245,11 @@ def follow() -> None:
         run.save(None)
 
 
-def follow_first(handle: int) -> None:
+def follow_first(line: Connection) -> None:
     """Train a copy beside the process that started this one, until that has enough."""
     # It ends or kills its copies, and says itself what went wrong.
     with suppress(TrainingError, EOFError):
-        copies, job = local_sgd.followed(handle)
+        copies, job = local_sgd.followed(line)
         _of_job(job, copies).go(None, None)
 
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import Any
 
 import pytest
 
 from nesy import workers
+from nesy.workers import Worker
 
 
 @pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Worker]:
     """The processes that were started."""
     made = []
     start = workers.started
 
-    def noted(*given: Any) -> Any:
-        line, process = start(*given)
-        made.append(process)
-        return line, process
+    def noted(*given: Any, **more: Any) -> Worker:
+        made.append(start(*given, **more))
+        return made[-1]
 
     monkeypatch.setattr(workers, "started", noted)
     return made

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import small
 import torch
+from test_workers import ended
 
 from nesy import train
 from nesy.commonsense import training
 from nesy.commonsense.training import Training
 from nesy.errors import TrainingError
 from nesy.types import Example, Message
+from nesy.workers import Worker
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +44,11 @@ def trainings(base: str, folder: Path, lr: float = 1e-3) -> list[Training]:
 
 
 def test_students_are_those_of_one_process(
-    base: str, tmp_path: Path, started: list[subprocess.Popen[bytes]]
+    base: str, tmp_path: Path, started: list[Worker]
 ) -> None:
     told = []
     together = training.together(trainings(base, tmp_path / "a"), lambda n, note: told.append(n))
-    assert [process.returncode for process in started] == [0, 0]
+    assert all(ended(worker.pid) for worker in started)
     torch.set_num_threads(1)
     apart = training.together(trainings(base, tmp_path / "b"), lambda n, note: None)
     assert len(started) == 2
@@ -64,12 +65,12 @@ def test_students_are_those_of_one_process(
 def test_a_process_that_fails_is_told_and_ends_the_others(
     base: str,
     tmp_path: Path,
-    started: list[subprocess.Popen[bytes]],
+    started: list[Worker],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with pytest.raises(TrainingError, match="the loss is nan"):
         training.together(trainings(base, tmp_path, lr=1e30), lambda n, note: None)
-    monkeypatch.setattr(training, "_COMMAND", "import os; os.kill(os.getpid(), 9); {}")
+    monkeypatch.setattr(training, "_SERVE", "test_workers:die")
     with pytest.raises(TrainingError, match="one of 2 processes that train was killed"):
         training.together(trainings(base, tmp_path / "other"), lambda n, note: None)
-    assert all(process.poll() is not None for process in started)
+    assert all(ended(worker.pid) for worker in started)

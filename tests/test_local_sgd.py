@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +13,11 @@ import pytest
 import small
 import torch
 from test_train import Killed, examples, weights
+from test_workers import ended
 
 from nesy import rows, train
 from nesy.errors import TrainingError
+from nesy.workers import Worker
 
 # One example a step, so that every copy has another one.
 SETTINGS = train.Settings(
@@ -45,11 +46,11 @@ def worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_weights_are_the_mean_of_all_copies(
-    base: str, tmp_path: Path, started: list[subprocess.Popen[bytes]]
+    base: str, tmp_path: Path, started: list[Worker]
 ) -> None:
     pair, threads = examples()[:2], torch.get_num_threads()
     both = train.train(base, pair, SETTINGS, tmp_path / "both")
-    assert [process.poll() for process in started] != [None]
+    assert [ended(worker.pid) for worker in started] == [True]
     assert torch.get_num_threads() == threads
     alone = [
         train.train(base, [one], replace(SETTINGS, local_sgd=None), tmp_path / f"{n}")
@@ -68,7 +69,7 @@ def test_weights_are_the_mean_of_all_copies(
 
 
 def test_a_killed_training_goes_on_as_if_it_had_not_been(
-    base: str, tmp_path: Path, started: list[subprocess.Popen[bytes]]
+    base: str, tmp_path: Path, started: list[Worker]
 ) -> None:
     settings = replace(SETTINGS, dropout=0.1, evaluations=2)
     often = replace(settings, checkpoint_seconds=0.0)
@@ -97,13 +98,13 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(
     assert all(torch.equal(expected[name], found[name]) for name in expected)
     lines = (tmp_path / "cut" / train.CURVE).read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == list(range(1, 9))
-    assert all(process.poll() is not None for process in started)
+    assert all(ended(worker.pid) for worker in started)
 
 
 def test_a_copy_that_is_killed_is_told_of(
     base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train, "_COPY", "import os; os.kill(os.getpid(), 9); {}")
+    monkeypatch.setattr(train, "_COPY", "test_workers:die")
     with pytest.raises(TrainingError, match="one of the 2 processes that train was killed"):
         train.train(base, examples(), SETTINGS, tmp_path)
 
@@ -120,10 +121,10 @@ from pathlib import Path
 import test_local_sgd
 from nesy import train, workers
 start = workers.started
-def noted(*given):
-    line, process = start(*given)
-    print(process.pid, flush=True)
-    return line, process
+def noted(*given, **more):
+    worker = start(*given, **more)
+    print(worker.pid, flush=True)
+    return worker
 workers.started = noted
 train._LEAST = 0
 settings = test_local_sgd.replace(test_local_sgd.SETTINGS, epochs=10_000)
@@ -143,23 +144,13 @@ def test_copies_end_with_the_first(base: str, tmp_path: Path) -> None:
         copy = int(first.stdout.readline())
         assert first.stdout.readline() == "\n"  # both have trained
         first.kill()
-    for _ in range(100):
-        if not running(copy):
-            return
-        time.sleep(0.1)
-    pytest.fail(f"process {copy} is still there")
-
-
-def running(pid: int) -> bool:
-    """Whether a process is there that has not ended (one that nobody waited for has)."""
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    assert ended(copy)
 
 
 def test_a_short_training_has_no_copies(
     base: str,
     tmp_path: Path,
-    started: list[subprocess.Popen[bytes]],
+    started: list[Worker],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(train, "_LEAST", 10_000)

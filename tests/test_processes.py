@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import small
 import torch
+from test_workers import ended
 
 from nesy.errors import ModelError
 from nesy.models import processes
@@ -46,7 +48,7 @@ def here(lm: HFModel, asked: list[Messages], sampling: Sampling) -> list[Complet
 
 
 def pids() -> list[int]:
-    return [worker.process.pid for worker in processes._workers]
+    return [worker.pid for worker in processes._workers]
 
 
 def test_completions_are_those_of_one_process(base: str, tmp_path: Path) -> None:
@@ -81,11 +83,11 @@ def test_a_killed_process_is_told_and_none_is_left(base: str) -> None:
     stream = lm.stream(asked, GREEDY)
     first = next(stream)
     two = pids()
-    processes._workers[0].process.kill()
+    os.kill(two[0], signal.SIGKILL)
     with pytest.raises(ModelError, match="one of the 2 processes that decode was killed"):
         list(stream)
     assert pids() == []
-    assert not any(alive(pid) for pid in two)
+    assert all(ended(pid) for pid in two)
     assert here(lm, asked, GREEDY)[first[0]] == first[1]
 
 
@@ -95,7 +97,7 @@ def test_who_stops_reading_ends_them(base: str) -> None:
     two = pids()
     stream.close()  # type: ignore[attr-defined]
     assert len(two) == 2
-    assert not any(alive(pid) for pid in two)
+    assert all(ended(pid) for pid in two)
 
 
 def test_what_a_process_can_not_do_is_told() -> None:
@@ -103,11 +105,3 @@ def test_what_a_process_can_not_do_is_told() -> None:
     with pytest.raises(ModelError, match="no such folder"):
         list(processes.decode(gone, [Row(0, [5, 6], 4, None)], GREEDY, 1))
     assert pids() == []
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

@@ -7,7 +7,6 @@ times as many tokens a second as one on two threads.
 from __future__ import annotations
 
 import os
-import subprocess
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from nesy.errors import NesyError, TrainingError
 from nesy.train import TrainReport
 from nesy.types import Example
 
-_COMMAND = "from nesy.commonsense import training; training.serve({})"
+_SERVE = "nesy.commonsense.training:serve"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +81,17 @@ def _side_by_side(
 ) -> None:
     waiting = deque(enumerate(trainings))
     tokens = [0] * len(trainings)
-    busy: dict[Connection, tuple[int, subprocess.Popen[bytes]]] = {}
+    busy: dict[Connection, tuple[int, workers.Worker]] = {}
     try:
         while waiting or busy:
             while waiting and len(busy) < number:
                 place, one = waiting.popleft()
-                line, process = workers.started(_COMMAND, threads, subprocess.DEVNULL)
-                busy[line] = place, process
-                line.send(one)
+                worker = workers.started(_SERVE, threads, quiet=True)
+                busy[worker.line] = place, worker
+                worker.line.send(one)
             ready: list[Any] = wait(list(busy))
             for line in ready:
-                place, process = busy[line]
+                place, worker = busy[line]
                 said = line.recv()
                 if isinstance(said, train.Progress):
                     tokens[place] = said.tokens
@@ -101,8 +100,7 @@ def _side_by_side(
                     raise said
                 else:
                     del busy[line]
-                    line.close()
-                    process.wait()
+                    worker.wait()
     except (EOFError, OSError) as error:
         raise TrainingError(
             f"one of {number} processes that train was killed, as happens where memory runs out; "
@@ -110,15 +108,12 @@ def _side_by_side(
             "OMP_NUM_THREADS=1 to train one student after the other"
         ) from error
     finally:
-        for line, (_, process) in busy.items():
-            process.kill()
-            process.wait()
-            line.close()
+        for _, worker in busy.values():
+            worker.kill()
 
 
-def serve(handle: int) -> None:
-    """Do the one training that comes in on an inherited connection."""
-    line = Connection(handle)
+def serve(line: Connection) -> None:
+    """Do the one training that comes in on a connection."""
     one: Training = line.recv()
     try:
         train.train(one.base, one.examples, one.settings, one.out_dir, line.send)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import subprocess
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -28,7 +27,7 @@ LEAST = 128
 
 _MOST = 16  # processes; each needs some 400 MB
 _CHUNK = 256  # rows dealt to a process at a time
-_COMMAND = "from nesy.models import processes; processes.serve({})"
+_SERVE = "nesy.models.processes:serve"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +39,8 @@ class Held:
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Worker:
-    process: subprocess.Popen[bytes]
-    line: Connection
-
-
 _lock = Lock()
-_workers: list[_Worker] = []
+_workers: list[workers.Worker] = []
 
 
 def count(rows: int, threads: int) -> int:
@@ -71,7 +64,7 @@ def decode(model: Held, rows: Sequence[Row], sampling: Sampling, number: int) ->
     with _lock:
         try:
             while len(_workers) < number:
-                _workers.append(_started())
+                _workers.append(workers.started(_SERVE, threads=1))
             for worker in _workers[:number]:
                 busy.append(worker.line)
                 worker.line.send((model, chunks.popleft(), sampling))
@@ -101,23 +94,15 @@ def decode(model: Held, rows: Sequence[Row], sampling: Sampling, number: int) ->
 def close() -> None:
     """End the processes, whatever they are doing."""
     for worker in _workers:
-        worker.process.kill()
-        worker.process.wait()
-        worker.line.close()
+        worker.kill()
     _workers.clear()
 
 
 atexit.register(close)
 
 
-def _started() -> _Worker:
-    line, process = workers.started(_COMMAND, threads=1)
-    return _Worker(process, line)
-
-
-def serve(handle: int) -> None:
-    """Decode what comes in on an inherited connection until nobody is there any more."""
-    line = Connection(handle)
+def serve(line: Connection) -> None:
+    """Decode what comes in on a connection until nobody is there any more."""
     # Who asked may be gone; nobody is left to tell then.
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         _serve(line)

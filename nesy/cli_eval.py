@@ -37,7 +37,7 @@ from nesy.progress import Progress
 from nesy.prompts import Prompt
 from nesy.recipe import Recipe
 from nesy.runs import RECIPE, Run
-from nesy.types import LM, Attempt, Question, Rationale, Sampling
+from nesy.types import LM, Attempt, Example, Question, Rationale, Sampling
 
 _BATCH = 64  # attempts stored at once
 _MAX_TOKENS = 512  # of a model that no recipe belongs to
@@ -489,11 +489,11 @@ def _contamination(
     """Look for the test questions in the knowledge base and in the training rationales."""
     entries = {} if asked.kb is None else dict(store.load(asked.kb).entries)
     texts = {id_: contamination.entry_parts(entry) for id_, entry in entries.items()}
-    held = [] if asked.run is None else Run.open(asked.run).read("rationales", Rationale)
-    rationales = {f"{r.question}#{r.sample}": r for r in held if r.kept}
+    learned = [] if asked.run is None else _learned(recipe, Run.open(asked.run))
+    rationales = {f"{one.question}#{one.sample}": one for one in learned}
     encoder = None
     if (texts or rationales) and recipe.knowledge.mode != "bm25":
-        encoder = load_encoder(recipe.knowledge.encoder, half=True)
+        encoder = load_encoder(recipe.knowledge.encoder)
 
     def compared(
         title: str, parts: Mapping[str, list[str]], answers: Mapping[str, str | None] | None = None
@@ -521,6 +521,16 @@ def _contamination(
         "without": clean.accuracy,
         "found": [asdict(overlap) for overlap in found],
     }
+
+
+def _learned(recipe: Recipe, run: Run) -> list[Rationale]:
+    """The rationales that the student was trained on; what is mastered may have been left out."""
+    kept = [rationale for rationale in run.read("rationales", Rationale) if rationale.kept]
+    names = [path.stem for path in run.folder.glob("augmented*.jsonl")]
+    if recipe.train.init == "stage1" or not names:
+        return kept
+    shown = {example.question for name in names for example in run.read(name, Example)}
+    return [rationale for rationale in kept if rationale.question in shown]
 
 
 def _settings(asked: Asked, recipe: Recipe) -> str:

@@ -2,11 +2,13 @@
 
 import importlib.util
 import sqlite3
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from nesy import pretrained
 from nesy.errors import InputError, ModelError
@@ -123,8 +125,16 @@ def test_half_precision_is_near_and_kept_apart(
 ) -> None:
     monkeypatch.setenv("NESY_HOME", str(tmp_path))
     texts = ["A fortnight is 14 days.", "How many yards are three furlongs?"]
-    whole, half = load_encoder(), load_encoder(half=True)
+    encoders = []
+    for fast in (False, True):
+        monkeypatch.setattr(pretrained, "multiplies_bfloat16", lambda fast=fast: fast)
+        encoders.append(load_encoder())
+    whole, half = encoders
     near = (whole.encode(texts) * half.encode(texts)).sum(axis=1)
-    assert near.min() > 0.999
-    fast = pretrained.multiplies_bfloat16()
-    assert (whole.revision != half.revision) == fast
+    assert 0.999 < near.min() < 1.0
+    assert whole.revision != half.revision
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere PyTorch is asked")
+def test_bfloat16_is_known_without_pytorch() -> None:
+    assert pretrained.multiplies_bfloat16() == torch.cpu._is_avx512_bf16_supported()

@@ -33,15 +33,13 @@ _PARAMETERS = 30_000  # below the number of placeholders that SQLite takes
 class SentenceEncoder:
     """A sentence-transformers model in a folder, loaded when the first text needs it.
 
-    With ``half`` a CPU that multiplies bfloat16 in hardware does so: twice as fast, and within
-    some thousandths of a cosine. It has a revision of its own then.
+    A CPU that multiplies bfloat16 in hardware does so: twice as fast, and within some thousandths
+    of a cosine. It has a revision of its own then.
     """
 
-    def __init__(
-        self, name: str, folder: Path, device: str | None = None, half: bool = False
-    ) -> None:
+    def __init__(self, name: str, folder: Path, device: str | None = None) -> None:
         self.name = name
-        self._half = half and pretrained.multiplies_bfloat16()
+        self._half = pretrained.multiplies_bfloat16()
         self.revision = _revision(folder) + ("/bfloat16" if self._half else "")
         self._folder = folder
         self._device = device
@@ -140,12 +138,8 @@ class CachedEncoder:
             ) from error
 
 
-def load_encoder(
-    name: str = DEFAULT, device: str | None = None, half: bool = False
-) -> CachedEncoder:
+def load_encoder(name: str = DEFAULT, device: str | None = None) -> CachedEncoder:
     """Return the encoder of a hub name or a folder, with its embeddings cached.
-
-    ``half`` is for many texts that are only compared with a threshold; see ``SentenceEncoder``.
 
     Order: a folder; for the default name the installed package; the local hub cache; the
     hub, unless ``HF_HUB_OFFLINE`` is set. The model itself is loaded at first need.
@@ -153,7 +147,7 @@ def load_encoder(
     Raises:
         ModelError: it is not at hand, or the packaged weights are not the published ones.
     """
-    return CachedEncoder(SentenceEncoder(name, locate(name), device, half))
+    return CachedEncoder(SentenceEncoder(name, locate(name), device))
 
 
 def locate(name: str) -> Path:

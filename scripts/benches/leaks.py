@@ -64,7 +64,7 @@ def main(words):
     from nesy import benchmarks, contamination
     from nesy.kb.encoder import load_encoder
 
-    encoder = load_encoder(half=True)  # as an evaluation does
+    encoder = load_encoder()
     tests = benchmarks.load("gsm8k", "test", limit=limit)
     train = benchmarks.load("gsm8k", "train")
 

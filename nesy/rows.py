@@ -131,14 +131,26 @@ def plan(lengths: Sequence[int], batching: Batching) -> Iterator[list[list[int]]
         epoch += 1
 
 
-def turns(steps: Iterable[list[list[int]]], count: int) -> list[list[list[list[int]]]]:
+def turns(
+    steps: Iterable[list[list[int]]], count: int, meet: int, lengths: Sequence[int]
+) -> list[list[list[list[int]]]]:
     """Put steps together to turns of ``count``, one for each copy of a training.
 
-    The last turn is filled up with its last step.
+    After every ``meet`` turns the copies wait for each other, so until then all have about as
+    much to read. The last turn is filled up with its last step.
     """
     every = list(steps)
-    found = [every[first : first + count] for first in range(0, len(every), count)]
-    return [[*turn, *[turn[-1]] * (count - len(turn))] for turn in found]
+    if count == 1:
+        return [[step] for step in every]
+    found = []
+    for first in range(0, len(every), count * meet):
+        block = every[first : first + count * meet]
+        block.sort(key=lambda step: -sum(len(one) * max(lengths[i] for i in one) for one in step))
+        for turn in range(0, len(block), count):
+            dealt = block[turn : turn + count]
+            dealt += dealt[-1:] * (count - len(dealt))
+            found.append(dealt[::-1] if turn // count % 2 else dealt)
+    return found
 
 
 def dealt(

@@ -363,7 +363,9 @@ class _Run:
             settings.seed,
         )
         self._lengths = [len(ids) for ids in data.ids]
-        self._turns = rows.turns(rows.plan(self._lengths, batching), copies.count)
+        meet = 1 if settings.local_sgd is None else settings.local_sgd.steps
+        steps = rows.plan(self._lengths, batching)
+        self._turns = rows.turns(steps, copies.count, meet, self._lengths)
         self._steps = [turn[copies.place] for turn in self._turns]
         self.tokens = 0
         self.seconds = 0.0

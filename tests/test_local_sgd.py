@@ -159,7 +159,9 @@ def test_a_short_training_has_no_copies(
     assert not started
 
 
-def test_the_last_turn_is_filled_up() -> None:
-    steps = [[[number]] for number in range(5)]
-    assert rows.turns(steps, 2) == [[[[0]], [[1]]], [[[2]], [[3]]], [[[4]], [[4]]]]
-    assert rows.turns(steps, 1) == [[step] for step in steps]
+def test_copies_have_as_much_to_read_until_they_meet() -> None:
+    steps = [[[number]] for number in range(7)]
+    lengths = [10, 40, 30, 20, 7, 9, 8]
+    found = rows.turns(steps, 2, 2, lengths)
+    assert found == [[[[1]], [[2]]], [[[0]], [[3]]], [[[5]], [[6]]], [[[4]], [[4]]]]
+    assert rows.turns(steps, 1, 2, lengths) == [[step] for step in steps]

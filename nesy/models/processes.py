@@ -26,7 +26,7 @@ LEAST = 128
 """Rows that a process must have to decode; loading PyTorch takes as long as some hundred."""
 
 _MOST = 16  # processes; each needs some 400 MB
-_CHUNK = 256  # rows dealt to a process at a time
+_CHUNK = 1024  # rows dealt to a process at a time; at the end of each few are left to decode
 _SERVE = "nesy.models.processes:serve"
 
 

@@ -277,6 +277,8 @@ class Recipe(Settings):
     ``views`` are what the student is trained on last. ``budget`` is how many tokens the
     trainings that it goes through read together, counted in readings of all questions with their
     rationales; without it the epochs stand as they are.
+    ``mastered`` is the least share of a task's questions that the last training shows; it shows
+    the more of them, the more of those that were mined the first student failed.
     ``shrink`` trains in several stages, each of which shows that share of the knowledge.
     ``kb_budget`` is how many tokens of knowledge a question is shown at most.
     ``contrast`` adds the first student's wrong answers, to be unlearned. With ``admission`` a new
@@ -297,6 +299,7 @@ class Recipe(Settings):
     views: dict[str, View] = Field(default_factory=lambda: dict(NESYCD))
     answer: Answering | None = None
     budget: float | None = Field(None, gt=0)
+    mastered: float | None = Field(None, ge=0, le=1)
     shrink: tuple[float, ...] | None = Field(None, min_length=1)
     kb_budget: int | None = Field(None, ge=1)
     contrast: Contrast | None = None

@@ -69,7 +69,7 @@ def examples(
             share = view.share
             if view.special is not None and lesson.question in special:
                 share = view.special
-            if _draw(f"{seed}/{lesson.question}/{name}") >= share:
+            if draw(f"{seed}/{lesson.question}/{name}") >= share:
                 continue
             messages, target = _rendered(chains[name], lesson, shown)
             made.append(Example(messages, target, 1.0, name, lesson.question))
@@ -82,7 +82,7 @@ def reads(
     """Whether a view may show a question with knowledge, so that it is worth a search."""
     own = question in special
     return any(
-        _draw(f"{seed}/{question}/{name}") < max(view.share, (own and view.special) or 0.0)
+        draw(f"{seed}/{question}/{name}") < max(view.share, (own and view.special) or 0.0)
         for name, view in views.items()
         if view.knowledge != "none"
     )
@@ -154,10 +154,10 @@ def verdicts(
             continue
         first, last = prompts.load(view.prompts[0]), prompts.load(prompt)
         for place, lesson in enumerate(shown):
-            if _draw(f"{seed}/{lesson.question}/{name}") >= view.share:
+            if draw(f"{seed}/{lesson.question}/{name}") >= view.share:
                 continue
             right = first.render_target(rationale=lesson.rationale, answer=lesson.answer)
-            further = 1 + int(_draw(lesson.question) * (len(shown) - 1))
+            further = 1 + int(draw(lesson.question) * (len(shown) - 1))
             other = shown[(place + further) % len(shown)]
             written = wrong.get(lesson.question)
             cases = []
@@ -210,6 +210,6 @@ def _rendered(
     return messages, targets[-1]
 
 
-def _draw(text: str) -> float:
-    """A number in [0, 1) that depends on the text alone."""
+def draw(text: str) -> float:
+    """Return a number of [0, 1) that depends on the text alone."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / _HASHED

@@ -1,12 +1,18 @@
-"""Which training questions are mined: all on a fact, and some of each procedure."""
+"""Which training questions are mined, and which are trained on after that."""
 
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 from nesy import recipe
+from nesy.progress import Progress
+from nesy.runs import Run
+from nesy.stages.augmentation import needed
 from nesy.stages.mining import of_each_task
 from nesy.stages.questions import training_questions
+from nesy.types import Attempt, Completion, Outcome, Question
+from nesy.views import Lesson
 
 
 def test_every_fact_and_some_of_each_procedure_are_mined() -> None:
@@ -20,3 +26,40 @@ def test_every_fact_and_some_of_each_procedure_are_mined() -> None:
     places = {question.id: place for place, question in enumerate(questions)}
     assert chosen == sorted(chosen, key=lambda question: places[question.id])
     assert of_each_task(questions, None) == questions
+
+
+def test_a_task_that_the_first_student_can_do_is_shown_less(tmp_path: Path) -> None:
+    questions = [
+        Question(f"{task}/{n}", "b", task, "train", "1 + 1?", "2", "number")
+        for task in ("can", "half", "never", "other")
+        for n in range(200)
+    ]
+    lessons = [Lesson(one.id, one.text, "1 + 1 = 2.", "2") for one in questions]
+    outcomes: dict[str, tuple[Outcome, ...]] = {
+        "can": ("correct", "correct"),
+        "half": ("correct", "wrong"),
+        "never": ("truncated", "unparsed"),
+    }
+    mined = [
+        Attempt(f"{task}/{n}", task, (), "", Completion("2", "stop", 1, 1), "2", None, one, one)
+        for task, some in outcomes.items()
+        for n, one in enumerate(some)
+    ]
+    with Run.create(tmp_path / "run", "a: 1\n") as run:
+        run.append("mining", mined)
+        said: list[str] = []
+        progress = Progress(quiet=True)
+        progress.say = said.append  # type: ignore[method-assign]
+
+        def kept(mastered: float | None) -> list[Lesson]:
+            asked = recipe.load("embedded").model_copy(update={"mastered": mastered})
+            return list(needed(asked, run, questions, lessons, frozenset({"can/7"}), progress))
+
+        some = kept(0.1)
+        counts = Counter(one.question.partition("/")[0] for one in some)
+        assert 10 < counts["can"] < 35 and 80 < counts["half"] < 120
+        assert counts["never"] == counts["other"] == 200
+        assert "can/7" in {one.question for one in some}
+        assert said == [f"mastered: {800 - len(some):,} of 800 rationales left out"]
+        assert kept(0.1) == some
+        assert kept(None) == lessons

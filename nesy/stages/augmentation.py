@@ -44,6 +44,7 @@ def augmented_examples(
     found: dict[str, Any] = {}
     special = _special(recipe, extractions)
     if recipe.symbolic:
+        lessons = needed(recipe, run, questions, lessons, special, progress)
         lessons, found = _shown(recipe, kb, questions, lessons, special, progress)
     made = {}
     for phase, share in zip(phases, recipe.shrink or (1.0,), strict=True):
@@ -95,6 +96,37 @@ def _shown(
         by = tuple(one.entry for one in some)
         given[place] = replace(given[place], entries=entries, by_rationale=by)
     return given, found
+
+
+def needed(
+    recipe: Recipe,
+    run: Run,
+    questions: Sequence[Question],
+    lessons: Sequence[views.Lesson],
+    special: frozenset[str],
+    progress: Progress,
+) -> Sequence[views.Lesson]:
+    """Leave out lessons of the tasks that the first student can do, the more the better it can.
+
+    What it was right on of special knowledge it has guessed.
+    """
+    least, seed = recipe.mastered, recipe.train.seed
+    if least is None:
+        return lessons
+    asked, failed = Counter[str](), Counter[str]()
+    for attempt in run.read("mining", Attempt):
+        asked[attempt.task] += 1
+        failed[attempt.task] += attempt.outcome != "correct"
+    share = {task: max(least, failed[task] / count) for task, count in asked.items()}
+    wanted = {question.id: share.get(question.task, 1.0) for question in questions}
+    kept = [
+        one
+        for one in lessons
+        if one.question in special
+        or views.draw(f"{seed}/{one.question}/mastered") < wanted[one.question]
+    ]
+    progress.say(f"mastered: {len(lessons) - len(kept):,} of {len(lessons):,} rationales left out")
+    return kept
 
 
 def _special(recipe: Recipe, extractions: Sequence[Extraction]) -> frozenset[str]:

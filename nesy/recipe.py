@@ -17,9 +17,11 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     ValidationError,
     field_serializer,
     field_validator,
+    model_serializer,
     model_validator,
 )
 from ruamel.yaml import YAML
@@ -79,6 +81,7 @@ class Training(Section):
     dropout: float = Field(0.0, ge=0, lt=1)
     embeddings: bool = False
     learning_rate: float = Field(2e-4, gt=0)
+    beta2: float = Field(0.999, gt=0, lt=1)
     general_epochs: float = Field(3.0, gt=0)
     augmented_epochs: float = Field(3.0, gt=0)
     batch_size: int | None = Field(32, ge=1)
@@ -93,6 +96,14 @@ class Training(Section):
     patience: int | None = Field(None, ge=1)
     init: Literal["base", "stage1"] = "stage1"
     seed: int = 0
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what is as it was before it could be said, which changes no older recipe."""
+        plain: dict[str, Any] = handler(self)
+        if self.beta2 == type(self).model_fields["beta2"].default:
+            del plain["beta2"]
+        return plain
 
 
 class Knowledge(Section):

@@ -82,7 +82,8 @@ class Settings:
     ``rank``, ``alpha``, ``dropout`` are LoRA's, on all linear layers; ``embeddings`` trains
     the word embeddings (and the output layer) in full as well, which a model needs that must
     learn new words. ``warmup`` is the share of steps with a rising learning rate, after which
-    it falls to 0 by a cosine.
+    it falls to 0 by a cosine. ``beta2`` is AdamW's: how much of the mean square of the gradients
+    stays from step to step.
 
     One step reads ``batch_size`` examples, in passes of at most ``batch_tokens`` tokens (pad
     included); with ``batch_size=None`` it reads ``accumulate`` passes of ``batch_tokens``.
@@ -106,6 +107,7 @@ class Settings:
     dropout: float = 0.0
     embeddings: bool = False
     lr: float = 2e-4
+    beta2: float = 0.999
     epochs: float = 3.0
     warmup: float = 0.1
     weight_decay: float = 0.0
@@ -353,7 +355,11 @@ class _Run:
         self.size = sum(p.numel() for p in self._trained)
         self._zero: zero.Zero | None = None
         self._optimizer = torch.optim.AdamW(
-            self._trained, lr=settings.lr, weight_decay=settings.weight_decay, fused=True
+            self._trained,
+            lr=settings.lr,
+            betas=(0.9, settings.beta2),
+            weight_decay=settings.weight_decay,
+            fused=True,
         )
         batching = Batching(
             settings.epochs,
@@ -782,8 +788,11 @@ def _key(
     """Hash of everything that decides the outcome."""
     decisive = asdict(settings)
     del decisive["checkpoint_seconds"]
+    # What is new did not change what earlier trainings were.
     if settings.local_sgd is None:
-        del decisive["local_sgd"]  # which did not change what earlier trainings were
+        del decisive["local_sgd"]
+    if settings.beta2 == 0.999:
+        del decisive["beta2"]
     if settings.white_box is not None:
         decisive["teacher"] = pretrained.fingerprint(pretrained.locate(settings.white_box.teacher))
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode())

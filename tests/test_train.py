@@ -165,6 +165,15 @@ def test_other_ways_to_batch(base: str, tmp_path: Path, change: dict[str, object
     assert report.last_loss < 0.5 * report.first_loss
 
 
+def test_beta2_says_how_long_large_gradients_are_remembered(base: str, tmp_path: Path) -> None:
+    usual, shorter = (
+        train.train(base, examples(), replace(SETTINGS, beta2=beta2), tmp_path / str(beta2))
+        for beta2 in (0.999, 0.5)
+    )
+    assert usual.last_loss != shorter.last_loss
+    assert usual.key != shorter.key
+
+
 def test_half_precision_stays_close_to_float32(base: str, tmp_path: Path) -> None:
     found = {}
     for dtype in ("float32", "bfloat16", "float16"):

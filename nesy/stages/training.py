@@ -33,6 +33,7 @@ def train_student(
         dropout=recipe.train.dropout,
         embeddings=recipe.train.embeddings,
         lr=recipe.train.learning_rate,
+        beta2=recipe.train.beta2,
         epochs=epochs,
         warmup=recipe.train.warmup,
         max_length=recipe.train.max_length,

@@ -166,6 +166,18 @@ class Answering(Section):
     knowledge: bool = True
 
 
+class Balance(Section):
+    """How much of each task the last training reads: what is short, and what is not known yet.
+
+    Of a task whose mined questions the first student all failed it reads at most ``tokens`` of
+    questions and rationales; of others less, by the share that it failed, but not less than the
+    part ``mastered`` of that. Special knowledge (see ``Knowledge``) does not count.
+    """
+
+    tokens: int = Field(ge=1)
+    mastered: float = Field(1.0, ge=0, le=1)
+
+
 class Contrast(Section):
     """What the first student wrote wrongly, as what the second shall not write (QCRD).
 
@@ -288,8 +300,7 @@ class Recipe(Settings):
     ``views`` are what the student is trained on last. ``budget`` is how many tokens the
     trainings that it goes through read together, counted in readings of all questions with their
     rationales; without it the epochs stand as they are.
-    ``mastered`` is the least share of a task's questions that the last training shows; it shows
-    the more of them, the more of those that were mined the first student failed.
+    ``balance`` is how much of each task the last training reads.
     ``shrink`` trains in several stages, each of which shows that share of the knowledge.
     ``kb_budget`` is how many tokens of knowledge a question is shown at most.
     ``contrast`` adds the first student's wrong answers, to be unlearned. With ``admission`` a new
@@ -310,7 +321,7 @@ class Recipe(Settings):
     views: dict[str, View] = Field(default_factory=lambda: dict(NESYCD))
     answer: Answering | None = None
     budget: float | None = Field(None, gt=0)
-    mastered: float | None = Field(None, ge=0, le=1)
+    balance: Balance | None = None
     shrink: tuple[float, ...] | None = Field(None, min_length=1)
     kb_budget: int | None = Field(None, ge=1)
     contrast: Contrast | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from nesy import recipe
+from nesy import pretrained, recipe
 from nesy.progress import Progress
 from nesy.runs import Run
 from nesy.stages.augmentation import needed
@@ -28,13 +28,15 @@ def test_every_fact_and_some_of_each_procedure_are_mined() -> None:
     assert of_each_task(questions, None) == questions
 
 
-def test_a_task_that_the_first_student_can_do_is_shown_less(tmp_path: Path) -> None:
+def test_a_task_is_read_by_its_length_and_as_it_is_needed(tmp_path: Path) -> None:
     questions = [
         Question(f"{task}/{n}", "b", task, "train", "1 + 1?", "2", "number")
         for task in ("can", "half", "never", "other")
         for n in range(200)
     ]
     lessons = [Lesson(one.id, one.text, "1 + 1 = 2.", "2") for one in questions]
+    tokenizer = pretrained.load_tokenizer(pretrained.locate("tiny"))
+    count = len(tokenizer.encode("1 + 1?\n1 + 1 = 2."))
     outcomes: dict[str, tuple[Outcome, ...]] = {
         "can": ("correct", "correct"),
         "half": ("correct", "wrong"),
@@ -51,15 +53,17 @@ def test_a_task_that_the_first_student_can_do_is_shown_less(tmp_path: Path) -> N
         progress = Progress(quiet=True)
         progress.say = said.append  # type: ignore[method-assign]
 
-        def kept(mastered: float | None) -> list[Lesson]:
-            asked = recipe.load("embedded").model_copy(update={"mastered": mastered})
-            return list(needed(asked, run, questions, lessons, frozenset({"can/7"}), progress))
+        def kept(balance: recipe.Balance | None) -> tuple[list[Lesson], Counter[str]]:
+            asked = recipe.load("embedded").model_copy(update={"balance": balance})
+            some = list(needed(asked, run, questions, lessons, frozenset({"can/7"}), progress))
+            return some, Counter(one.question.partition("/")[0] for one in some)
 
-        some = kept(0.1)
-        counts = Counter(one.question.partition("/")[0] for one in some)
-        assert 10 < counts["can"] < 35 and 80 < counts["half"] < 120
+        some, counts = kept(recipe.Balance(tokens=300 * count, mastered=0.1))
+        assert 15 < counts["can"] < 50 and 130 < counts["half"] < 170
         assert counts["never"] == counts["other"] == 200
         assert "can/7" in {one.question for one in some}
-        assert said == [f"mastered: {800 - len(some):,} of 800 rationales left out"]
-        assert kept(0.1) == some
-        assert kept(None) == lessons
+        assert said == [f"balance: {len(some):,} of 800 rationales are trained on"]
+        assert kept(recipe.Balance(tokens=300 * count, mastered=0.1))[0] == some
+        _, counts = kept(recipe.Balance(tokens=100 * count))
+        assert all(75 < counts[task] < 125 for task in ("can", "half", "never", "other"))
+        assert kept(None)[0] == lessons

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nesy import student, views
+from nesy import pretrained, student, views
 from nesy.kb import store
 from nesy.kb.compress import Compressor
 from nesy.kb.extract import Extraction
@@ -106,26 +106,32 @@ def needed(
     special: frozenset[str],
     progress: Progress,
 ) -> Sequence[views.Lesson]:
-    """Leave out lessons of the tasks that the first student can do, the more the better it can.
-
-    What it was right on of special knowledge it has guessed.
-    """
-    least, seed = recipe.mastered, recipe.train.seed
-    if least is None:
+    """Leave out lessons of the tasks of which the student would read too much."""
+    balance, seed = recipe.balance, recipe.train.seed
+    if balance is None:
         return lessons
-    asked, failed = Counter[str](), Counter[str]()
+    asked, failed, held = Counter[str](), Counter[str](), Counter[str]()
     for attempt in run.read("mining", Attempt):
         asked[attempt.task] += 1
         failed[attempt.task] += attempt.outcome != "correct"
-    share = {task: max(least, failed[task] / count) for task, count in asked.items()}
-    wanted = {question.id: share.get(question.task, 1.0) for question in questions}
+    task_of = {question.id: question.task for question in questions}
+    tokenizer = pretrained.load_tokenizer(pretrained.locate(recipe.student.model))
+    texts = [f"{one.text}\n{one.rationale}" for one in lessons]
+    for one, ids in zip(lessons, tokenizer(texts)["input_ids"], strict=True):
+        if one.question not in special:
+            held[task_of[one.question]] += len(ids)
+    unknown = {task: failed[task] / asked[task] for task in asked}
+    share = {
+        task: balance.tokens * max(balance.mastered, unknown.get(task, 1.0)) / count
+        for task, count in held.items()
+    }
     kept = [
         one
         for one in lessons
         if one.question in special
-        or views.draw(f"{seed}/{one.question}/mastered") < wanted[one.question]
+        or views.draw(f"{seed}/{one.question}/balance") < share[task_of[one.question]]
     ]
-    progress.say(f"mastered: {len(lessons) - len(kept):,} of {len(lessons):,} rationales left out")
+    progress.say(f"balance: {len(kept):,} of {len(lessons):,} rationales are trained on")
     return kept
 
 

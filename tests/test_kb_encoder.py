@@ -135,6 +135,21 @@ def test_half_precision_is_near_and_kept_apart(
     assert whole.revision != half.revision
 
 
+@packaged
+def test_many_texts_are_encoded_on_several_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [f"Ada stores {n} firkins of beer{' and more' * (n % 5)}." for n in range(130)]
+    threads, folder = torch.get_num_threads(), encoder.locate(encoder.DEFAULT)
+    made = encoder.SentenceEncoder(encoder.DEFAULT, folder)
+    torch.set_num_threads(2)
+    try:
+        together = made.encode(texts)
+        assert len(made._models) == torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+    monkeypatch.setattr(encoder, "_MOST", 1)
+    assert (together * made.encode(texts)).sum(axis=1).min() > 0.999
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere PyTorch is asked")
 def test_bfloat16_is_known_without_pytorch() -> None:
     assert pretrained.multiplies_bfloat16() == torch.cpu._is_avx512_bf16_supported()

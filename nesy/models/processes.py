@@ -22,8 +22,8 @@ from nesy.errors import ModelError, NesyError
 from nesy.models.decoding import Row
 from nesy.types import Sampling
 
-LEAST = 128
-"""Rows that a process must have to decode; loading PyTorch takes as long as some hundred."""
+LEAST = 32
+"""Rows that a process must have to decode; loading the weights takes as long as some of them."""
 
 _MOST = 16  # processes; each needs some 400 MB
 _CHUNK = 1024  # rows dealt to a process at a time; at the end of each few are left to decode

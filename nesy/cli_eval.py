@@ -489,8 +489,8 @@ def _contamination(
     """Look for the test questions in the knowledge base and in the training rationales."""
     entries = {} if asked.kb is None else dict(store.load(asked.kb).entries)
     texts = {id_: contamination.entry_parts(entry) for id_, entry in entries.items()}
-    learned = [] if asked.run is None else _learned(recipe, Run.open(asked.run))
-    rationales = {f"{one.question}#{one.sample}": one for one in learned}
+    read = [] if asked.run is None else learned(recipe, Run.open(asked.run))
+    rationales = {f"{one.question}#{one.sample}": one for one in read}
     encoder = None
     if (texts or rationales) and recipe.knowledge.mode != "bm25":
         encoder = load_encoder(recipe.knowledge.encoder)
@@ -523,8 +523,8 @@ def _contamination(
     }
 
 
-def _learned(recipe: Recipe, run: Run) -> list[Rationale]:
-    """The rationales that the student was trained on; what is mastered may have been left out."""
+def learned(recipe: Recipe, run: Run) -> list[Rationale]:
+    """Return the rationales that a run's student was trained on; some may have been left out."""
     kept = [rationale for rationale in run.read("rationales", Rationale) if rationale.kept]
     names = [path.stem for path in run.folder.glob("augmented*.jsonl")]
     if recipe.train.init == "stage1" or not names:

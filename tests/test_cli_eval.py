@@ -16,12 +16,14 @@ from click.testing import Result
 from endpoint import Endpoint
 from typer.testing import CliRunner
 
+from nesy import recipe as recipes
 from nesy.benchmarks import load
 from nesy.cli import app
+from nesy.cli_eval import learned
 from nesy.errors import InputError, ModelError
 from nesy.evaluate import latest
 from nesy.runs import Run
-from nesy.types import Attempt
+from nesy.types import Attempt, Example, Message, Rationale
 
 
 @pytest.fixture
@@ -242,6 +244,20 @@ def test_leaked_questions_are_listed_and_scored_apart(project: Path) -> None:
     assert "2 test questions were found in knowledge or rationales" in shown
     assert f"{leaked[0].id} in own.leak-0 (exact, 1.00)" in shown
     assert evaluated(*words)["nesy"]["contamination"]["questions"] == 0
+
+
+def test_only_what_was_trained_on_is_searched(tmp_path: Path) -> None:
+    recipe = recipes.load("embedded")
+    asked = (Message("user", "1 + 1?"),)
+    with Run.create(tmp_path / "run", recipe.dump()) as run:
+        made = [Rationale(f"q/{n}", 0, "1 + 1 = 2.", "2", n < 3, "") for n in range(4)]
+        run.append("rationales", made)
+        assert learned(recipe, run) == made[:3]  # nothing tells which
+        run.append("augmented-phase1", [Example(asked, " 2.", 1.0, "DC", "q/0")])
+        run.append("augmented", [Example(asked, " 2.", 1.0, "DC", "q/2")])
+        assert learned(recipe, run) == [made[0], made[2]]
+        on_from_stage1 = recipes.changed(recipe, "train.init=stage1")
+        assert learned(on_from_stage1, run) == made[:3]
 
 
 def test_ablation_of_a_model(project: Path) -> None:

@@ -117,7 +117,7 @@ def measure(asked: Asked, progress: Progress) -> Measured:
     folder, prompt = _folder(asked, recipe), _prompt(asked, recipe)
     pool = _pool(asked)
     examples = None if pool is None else _examples(asked, pool)
-    if recipe.local_sgd is not None:
+    if asked.run is not None and recipe.local_sgd is not None:  # a small student on a CPU
         workers.ahead()
     searches = _searches(asked, recipe)
     aside = None if asked.resume else Run.set_aside(folder)

@@ -1,6 +1,6 @@
 """Ask an endpoint as a distillation does, every answer stored; print seconds and CPU seconds.
 
-python _asking.py URL REQUESTS CONCURRENCY FOLDER
+    python _asking.py URL REQUESTS CONCURRENCY FOLDER
 """
 
 import sys
@@ -16,9 +16,7 @@ url, requests, concurrency, folder = sys.argv[1:]
 lm = OpenAIModel("m", Terms(base_url=url, max_concurrency=int(concurrency)))
 teacher = CachedLM(lm, Completions(Path(folder) / "completions.sqlite"), run="bench")
 prompts = [(Message("user", f"Question {n}: how many are there?"),) for n in range(int(requests))]
-lm.generate(
-    [(Message("user", "Are you there?"),)], Sampling()
-)  # import the client, which is no asking
+lm.generate([(Message("user", "Are you there?"),)], Sampling())  # import the client, which is no asking
 begun, worked = time.perf_counter(), time.process_time()
 found = teacher.generate(prompts, Sampling(max_tokens=64))
 print(time.perf_counter() - begun, time.process_time() - worked)

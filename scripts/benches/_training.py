@@ -1,6 +1,6 @@
 """Train an adapter with nesy; print how fast, as JSON.
 
-python _training.py BASE EXAMPLES.jsonl OUT SETTINGS.json
+    python _training.py BASE EXAMPLES.jsonl OUT SETTINGS.json
 """
 
 import json

@@ -53,11 +53,5 @@ for first in range(0, len(asked), 64):
     index.batchsearch(asked[first : first + 64], 1)
 seconds = time.perf_counter() - begun
 memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-told = {
-    "open": opened,
-    "edits": took,
-    "cpu": cpu,
-    "queries": len(asked) / seconds,
-    "memory": memory,
-}
+told = {"open": opened, "edits": took, "cpu": cpu, "queries": len(asked) / seconds, "memory": memory}
 Path(out).write_text(json.dumps(told), "utf-8")

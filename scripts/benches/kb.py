@@ -107,9 +107,7 @@ def _environment(folder):
         site = next(folder.glob("lib/python*/site-packages"))
         own = next(path for path in map(Path, sys.path) if (path / "faiss").is_dir())
         (site / "beside.pth").write_text(f"{own}\n", "utf-8")
-        subprocess.run(
-            [str(python), "-m", "pip", "install", "-q", "--no-deps", "txtai"], check=True
-        )
+        subprocess.run([str(python), "-m", "pip", "install", "-q", "--no-deps", "txtai"], check=True)
     return python
 
 

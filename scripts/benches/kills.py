@@ -44,16 +44,9 @@ def main(words):
         return Random(number).uniform(0.05, 0.2)
 
     def started(made):
-        command = [
-            *NESY,
-            *distilling(made, asked.questions, "--max-concurrency", str(PLACES), "-q"),
-        ]
+        command = [*NESY, *distilling(made, asked.questions, "--max-concurrency", str(PLACES), "-q")]
         return subprocess.Popen(
-            command,
-            cwd=made.folder,
-            env=made.env,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            command, cwd=made.folder, env=made.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
 
     def fresh(name):
@@ -73,9 +66,7 @@ def main(words):
         assert started(whole).wait() == 0
         seconds = time.monotonic() - begun
         expected = left(whole)
-        print(
-            f"undisturbed: {seconds:.0f} s, {sum(endpoint.answered.values())} answers", flush=True
-        )
+        print(f"undisturbed: {seconds:.0f} s, {sum(endpoint.answered.values())} answers", flush=True)
         while kills < asked.kills:
             rounds += 1
             made, lost, whole = fresh(f"round{rounds}"), 0, True
@@ -95,17 +86,13 @@ def main(words):
                     raise SystemExit(f"exit {process.returncode}\n{said.decode()[-2000:]}")
                 answered, stored = settled(endpoint, Path(made.env["NESY_HOME"]))
                 if not 0 <= answered - stored - lost <= PLACES:
-                    wrong.append(
-                        f"round {rounds}: {answered - stored - lost} answers lost at a kill"
-                    )
+                    wrong.append(f"round {rounds}: {answered - stored - lost} answers lost at a kill")
                 lost = answered - stored
             found = left(made)
             wrong += [f"round {rounds}: {n} differs" for n in ARTEFACTS if found[n] != expected[n]]
             twice = sum(endpoint.answered.values()) - len(endpoint.answered)
             if twice != lost:
-                wrong.append(
-                    f"round {rounds}: {twice} asked twice, {lost} were under way at a kill"
-                )
+                wrong.append(f"round {rounds}: {twice} asked twice, {lost} were under way at a kill")
             no_key(made.folder, Path(made.env["NESY_HOME"]))
             again += lost
             print(f"round {rounds}: {kills} kills so far, {lost} under way at them", flush=True)

@@ -22,53 +22,22 @@ def story(rng: Random) -> Drill:
     """A running total told as a story."""
     who, thing, place = rng.choice(NAMES), rng.choice(THINGS), rng.choice(PLACES)
     total = rng.randint(5, 120)
-    question = [
-        rng.choice(
-            (
-                f"{who} has {total} {thing}.",
-                f"At the {place} there are {total} {thing}.",
-                f"{who} puts {total} {thing} into a box.",
-            )
-        )
-    ]
+    question = [rng.choice((f"{who} has {total} {thing}.", f"At the {place} there are {total} {thing}.", f"{who} puts {total} {thing} into a box."))]
     steps: list[str] = []
     for _ in range(rng.randint(1, 4)):
         kind = rng.randrange(5)
         n = rng.randint(2, 30)
         if kind == 0 or (kind in (1, 4) and total <= 3):
             total, step = calc(total, "+", n)
-            question.append(
-                rng.choice(
-                    (
-                        f"{rng.choice(NAMES)} brings {n} more.",
-                        f"Then {n} {thing} are added.",
-                        f"{n} more come from the {rng.choice(PLACES)}.",
-                    )
-                )
-            )
+            question.append(rng.choice((f"{rng.choice(NAMES)} brings {n} more.", f"Then {n} {thing} are added.", f"{n} more come from the {rng.choice(PLACES)}.")))
         elif kind == 1:
             n = rng.randint(1, total - 1)
             total, step = calc(total, "-", n)
-            question.append(
-                rng.choice(
-                    (
-                        f"{n} of them break.",
-                        f"{rng.choice(NAMES)} takes {n} away.",
-                        f"{n} are lost on the way.",
-                    )
-                )
-            )
+            question.append(rng.choice((f"{n} of them break.", f"{rng.choice(NAMES)} takes {n} away.", f"{n} are lost on the way.")))
         elif kind == 2:
             n = rng.randint(2, 6)
             total, step = calc(total, "*", n)
-            question.append(
-                rng.choice(
-                    (
-                        f"The number grows to {n} times as many.",
-                        f"Then there are {n} times as many.",
-                    )
-                )
-            )
+            question.append(rng.choice((f"The number grows to {n} times as many.", f"Then there are {n} times as many.")))
         elif kind == 3:
             n = rng.randint(2, 12)
             m = rng.randint(2, 9)
@@ -81,26 +50,11 @@ def story(rng: Random) -> Drill:
             if divisor == 1:
                 continue
             total, step = calc(total, "/", divisor)
-            question.append(
-                {
-                    2: "Half of them are kept.",
-                    3: "A third of them are kept.",
-                    4: "A quarter of them are kept.",
-                    5: "A fifth of them are kept.",
-                }[divisor]
-            )
+            question.append({2: "Half of them are kept.", 3: "A third of them are kept.", 4: "A quarter of them are kept.", 5: "A fifth of them are kept."}[divisor])
         steps.append(f"Now there are {step} {thing}.")
     if not steps:
         steps.append(f"There are {total} {thing}.")
-    question.append(
-        rng.choice(
-            (
-                f"How many {thing} are there now?",
-                f"How many {thing} is that?",
-                f"How many {thing} are there at the end?",
-            )
-        )
-    )
+    question.append(rng.choice((f"How many {thing} are there now?", f"How many {thing} is that?", f"How many {thing} are there at the end?")))
     return Drill(" ".join(question), " ".join(steps), str(total))
 
 
@@ -124,11 +78,8 @@ def purchase(rng: Random) -> Drill:
         return Drill(f"{question} How many grams is that in all?", " ".join(steps), str(total))
     limit = total + rng.randint(1, 200)
     rest, step = calc(limit, "-", total)
-    return Drill(
-        f"{question} The bag may hold {limit} grams. How many grams more can it hold?",
-        " ".join([*steps, f"{step} grams remain."]),
-        str(rest),
-    )
+    return Drill(f"{question} The bag may hold {limit} grams. How many grams more can it hold?",
+                 " ".join([*steps, f"{step} grams remain."]), str(rest))
 
 
 def switches(rng: Random) -> Drill:
@@ -140,11 +91,7 @@ def switches(rng: Random) -> Drill:
     steps = [question[0]]
     for previous, lamp in zip(lamps, lamps[1:], strict=False):
         same = rng.random() < 0.5
-        link = (
-            rng.choice(("is set like", "is the same as"))
-            if same
-            else rng.choice(("is set against", "is the opposite of"))
-        )
+        link = rng.choice(("is set like", "is the same as")) if same else rng.choice(("is set against", "is the opposite of"))
         on = on if same else not on
         question.append(f"The {lamp} {link} the {previous}.")
         steps.append(f"The {lamp} {link} the {previous}, so the {lamp} is {'on' if on else 'off'}.")
@@ -161,18 +108,12 @@ def gates(rng: Random) -> Drill:
     for place in ("second", "third", "fourth", "fifth")[: rng.randint(1, 4)]:
         lamp = f"{rng.choice(ADJECTIVES)} {rng.choice(WORDS)}"
         other = rng.random() < 0.5
-        gate, after = rng.choice(
-            (
-                ("both", state and other),
-                ("either", state or other),
-                ("neither", not (state or other)),
-            )
-        )
-        question.append(
-            f"The {lamp} is {word[other]}. The {place} lamp is on if {gate} it and the lamp before it is on."
-            if gate == "both"
-            else f"The {lamp} is {word[other]}. The {place} lamp is on if {gate} of it and the lamp before it is on."
-        )
+        gate, after = rng.choice((
+            ("both", state and other), ("either", state or other), ("neither", not (state or other)),
+        ))
+        question.append(f"The {lamp} is {word[other]}. The {place} lamp is on if {gate} it and the lamp before it is on."
+                        if gate == "both" else
+                        f"The {lamp} is {word[other]}. The {place} lamp is on if {gate} of it and the lamp before it is on.")
         steps.append(f"The {place}: {word[state]} {gate} {word[other]} is {word[after]}.")
         state = after
     question.append("Is the last lamp on?")
@@ -215,35 +156,18 @@ def registers(rng: Random) -> Drill:
 
 def table(rng: Random) -> Drill:
     """A small table: look up, largest, smallest, count over, sum, difference."""
-    rows = rng.sample(
-        rng.choice((NAMES, [p.capitalize() for p in PLACES], [w.capitalize() for w in WORDS])),
-        rng.randint(3, 6),
-    )
+    rows = rng.sample(rng.choice((NAMES, [p.capitalize() for p in PLACES], [w.capitalize() for w in WORDS])), rng.randint(3, 6))
     column = rng.choice(THINGS)
     values = rng.sample(range(2, 99), len(rows))
-    joint, line = rng.choice(
-        (
-            (", ", "{}: {}"),
-            ("; ", "{}: {}"),
-            ("\n", "{}: {}"),
-            ("\n", "{}: {} in all"),
-            ("\n", "| {} | {} |"),
-        )
-    )
+    joint, line = rng.choice(((", ", "{}: {}"), ("; ", "{}: {}"), ("\n", "{}: {}"), ("\n", "{}: {} in all"), ("\n", "| {} | {} |")))
     body = joint.join(line.format(r, v) for r, v in zip(rows, values, strict=True))
     if line.startswith("|"):
         body = f"| who | {column} |\n{body}"
-    head = rng.choice(
-        (f"The list shows {column}.", f"Number of {column}:", f"Here is a table of {column}.")
-    )
+    head = rng.choice((f"The list shows {column}.", f"Number of {column}:", f"Here is a table of {column}."))
     form = rng.randrange(5)
     if form == 0:
         i = rng.randrange(len(rows))
-        return Drill(
-            f"{head}\n{body}\nHow many {column} does {rows[i]} have?",
-            f"{rows[i]} has {values[i]}.",
-            str(values[i]),
-        )
+        return Drill(f"{head}\n{body}\nHow many {column} does {rows[i]} have?", f"{rows[i]} has {values[i]}.", str(values[i]))
     if form in (1, 2):
         most = form == 1
         best = 0
@@ -255,38 +179,27 @@ def table(rng: Random) -> Drill:
             best = i if better else best
         word = "most" if most else "fewest"
         lines, label = pick(rng, rows[best], [r for r in rows if r != rows[best]])
-        return Drill(
-            f"{head}\n{body}\nWho has the {word} {column}?\n{lines}",
-            " ".join([*steps, f"{rows[best]} has the {word}. That is {rows[best]} {label}."]),
-            label,
-        )
+        return Drill(f"{head}\n{body}\nWho has the {word} {column}?\n{lines}",
+                     " ".join([*steps, f"{rows[best]} has the {word}. That is {rows[best]} {label}."]), label)
     if form == 3:
         i, j = rng.sample(range(len(rows)), 2)
         if values[i] < values[j]:
             i, j = j, i
         gap, step = calc(values[i], "-", values[j])
-        return Drill(
-            f"{head}\n{body}\nHow many more {column} does {rows[i]} have than {rows[j]}?",
-            f"{rows[i]} has {values[i]}. {rows[j]} has {values[j]}. The difference is {step}.",
-            str(gap),
-        )
+        return Drill(f"{head}\n{body}\nHow many more {column} does {rows[i]} have than {rows[j]}?",
+                     f"{rows[i]} has {values[i]}. {rows[j]} has {values[j]}. The difference is {step}.", str(gap))
     total = values[0]
     steps = [f"{rows[0]} has {values[0]}."]
     for r, v in zip(rows[1:], values[1:], strict=True):
         total, step = calc(total, "+", v)
         steps.append(f"With {r} that is {step}.")
-    return Drill(
-        f"{head}\n{body}\nHow many {column} are there in total?", " ".join(steps), str(total)
-    )
+    return Drill(f"{head}\n{body}\nHow many {column} are there in total?", " ".join(steps), str(total))
 
 
 def record(rng: Random) -> Drill:
     """Copy one item out of a described list of (who, doing, where)."""
     people = rng.sample(NAMES, rng.randint(2, 5))
-    rows = [
-        (p, rng.choice(VERBS), f"{rng.choice(ADJECTIVES)} {rng.choice(THINGS)}", rng.choice(PLACES))
-        for p in people
-    ]
+    rows = [(p, rng.choice(VERBS), f"{rng.choice(ADJECTIVES)} {rng.choice(THINGS)}", rng.choice(PLACES)) for p in people]
     text = " ".join(f"{p} is {v} {t} at the {pl}." for p, v, t, pl in rows)
     p, v, t, place = rng.choice(rows)
     form = rng.randrange(3)
@@ -295,42 +208,27 @@ def record(rng: Random) -> Drill:
         lines, label = pick(rng, place, [r[3] for r in rows] + rng.sample(PLACES, 2))
         return Drill(f"{text} Where is {p}?\n{lines}", f"{line} That is {place} {label}.", label)
     if form == 1:
-        lines, label = pick(
-            rng, t, [r[2] for r in rows] + [f"{rng.choice(ADJECTIVES)} {rng.choice(THINGS)}"]
-        )
+        lines, label = pick(rng, t, [r[2] for r in rows] + [f"{rng.choice(ADJECTIVES)} {rng.choice(THINGS)}"])
         return Drill(f"{text} What does {p} have?\n{lines}", f"{line} That is {t} {label}.", label)
     lines, label = pick(rng, p, [r[0] for r in rows] + rng.sample(NAMES, 1))
-    return Drill(
-        f"{text} Who is {v} {t} at the {place}?\n{lines}", f"{line} That is {p} {label}.", label
-    )
+    return Drill(f"{text} Who is {v} {t} at the {place}?\n{lines}", f"{line} That is {p} {label}.", label)
 
 
 def row(rng: Random) -> Drill:
     """Things in a row: neighbours and ends."""
-    items = list(
-        dict.fromkeys(
-            f"{rng.choice(ADJECTIVES)} {rng.choice(THINGS)[:-1]}" for _ in range(rng.randint(3, 7))
-        )
-    )
+    items = list(dict.fromkeys(f"{rng.choice(ADJECTIVES)} {rng.choice(THINGS)[:-1]}" for _ in range(rng.randint(3, 7))))
     i = rng.randrange(len(items))
     steps = "The row is: " + ", ".join(f"{k}. {t}" for k, t in enumerate(items, 1)) + "."
     if rng.random() < 0.3 or len(items) < 3:
         end = rng.choice(("first", "last"))
         answer = items[0] if end == "first" else items[-1]
-        return Drill(
-            f"In a row stand a {', a '.join(items)}. Which is the {end}?",
-            f"{steps} The {end} is the {answer}.",
-            answer,
-        )
+        return Drill(f"In a row stand a {', a '.join(items)}. Which is the {end}?", f"{steps} The {end} is the {answer}.", answer)
     side = rng.choice((-1, 1))
     i = min(max(i, 1 if side < 0 else 0), len(items) - (1 if side < 0 else 2))
     answer = items[i + side]
     word = "before" if side < 0 else "after"
-    return Drill(
-        f"In a row stand a {', a '.join(items)}. Which is just {word} the {items[i]}?",
-        f"{steps} The {items[i]} is {i + 1}. Just {word} it is {i + side + 1}, the {answer}.",
-        answer,
-    )
+    return Drill(f"In a row stand a {', a '.join(items)}. Which is just {word} the {items[i]}?",
+                 f"{steps} The {items[i]} is {i + 1}. Just {word} it is {i + side + 1}, the {answer}.", answer)
 
 
 def spelling(rng: Random) -> Drill:
@@ -342,11 +240,7 @@ def spelling(rng: Random) -> Drill:
     pool = list(dict.fromkeys(pool))
     steps = " ".join(f"{w}: {' '.join(w[:3])}." for w in pool)
     first = min(pool)
-    return Drill(
-        f"Which comes first in the alphabet: {', '.join(pool)}?",
-        f"{steps} {first} is first.",
-        first,
-    )
+    return Drill(f"Which comes first in the alphabet: {', '.join(pool)}?", f"{steps} {first} is first.", first)
 
 
 def counting(rng: Random) -> Drill:
@@ -362,9 +256,7 @@ def counting(rng: Random) -> Drill:
         else:
             steps.append(f"{colour} {thing}: no.")
     shown = ", ".join(f"a {c} {t}" for c, t in items)
-    return Drill(
-        f"On the table are {shown}. How many things are {wanted}?", " ".join(steps), str(total)
-    )
+    return Drill(f"On the table are {shown}. How many things are {wanted}?", " ".join(steps), str(total))
 
 
 def arithmetic(rng: Random) -> Drill:
@@ -374,30 +266,17 @@ def arithmetic(rng: Random) -> Drill:
     annotated = rng.random() < 0.4
     for _ in range(rng.randint(1, 4)):
         op = rng.choice("+-*") if abs(total) < 60 else rng.choice("+-")
-        n = (
-            rng.randint(2, 12)
-            if op == "*"
-            else rng.choice((rng.randint(1, 20), rng.randint(1, 300), rng.randint(-20, -1)))
-        )
+        n = rng.randint(2, 12) if op == "*" else rng.choice((rng.randint(1, 20), rng.randint(1, 300), rng.randint(-20, -1)))
         value = {"+": total + n, "-": total - n, "*": total * n}[op]
-        steps.append(
-            f"{total} {op} {n} = <<{total}{op}{n}={value}>>{value}."
-            if annotated
-            else f"{total} {op} {n} = {value}."
-        )
+        steps.append(f"{total} {op} {n} = <<{total}{op}{n}={value}>>{value}." if annotated else f"{total} {op} {n} = {value}.")
         ops.append({"+": "plus", "-": "minus", "*": "times"}[op] + f" {n}")
         total = value
-    return Drill(
-        f"Start with {ops[0]}, then " + ", then ".join(ops[1:]) + ".", " ".join(steps), str(total)
-    )
+    return Drill(f"Start with {ops[0]}, then " + ", then ".join(ops[1:]) + ".", " ".join(steps), str(total))
 
 
 def sums(rng: Random) -> Drill:
     """One plain computation."""
-    a, b = (
-        rng.choice((rng.randint(0, 20), rng.randint(0, 999))),
-        rng.choice((rng.randint(1, 12), rng.randint(1, 400))),
-    )
+    a, b = rng.choice((rng.randint(0, 20), rng.randint(0, 999))), rng.choice((rng.randint(1, 12), rng.randint(1, 400)))
     op = rng.choice("+-*/") if b < 13 else rng.choice("+-")
     if op == "/":
         a *= b
@@ -411,22 +290,12 @@ def schedule(rng: Random) -> Drill:
     spans = list(zip(cuts, cuts[1:], strict=False))
     gap = rng.choice(spans)
     who = rng.sample(NAMES, len(spans))
-    lines = [
-        f"{w} takes pages {a} to {b}."
-        for w, (a, b) in zip(who, spans, strict=True)
-        if (a, b) != gap
-    ]
-    steps = [
-        f"{a} to {b}: {'nobody' if (a, b) == gap else w}."
-        for w, (a, b) in zip(who, spans, strict=True)
-    ]
+    lines = [f"{w} takes pages {a} to {b}." for w, (a, b) in zip(who, spans, strict=True) if (a, b) != gap]
+    steps = [f"{a} to {b}: {'nobody' if (a, b) == gap else w}." for w, (a, b) in zip(who, spans, strict=True)]
     answer = f"{gap[0]} to {gap[1]}"
     options, label = pick(rng, answer, [f"{a} to {b}" for a, b in spans])
-    return Drill(
-        f"The book runs from page {cuts[0]} to {cuts[-1]}. {' '.join(lines)} Which pages are free?\n{options}",
-        f"{' '.join(steps)} That is {answer} {label}.",
-        label,
-    )
+    return Drill(f"The book runs from page {cuts[0]} to {cuts[-1]}. {' '.join(lines)} Which pages are free?\n{options}",
+                 f"{' '.join(steps)} That is {answer} {label}.", label)
 
 
 _CLAIMS = (
@@ -443,9 +312,7 @@ def claims(rng: Random) -> Drill:
     kind, good, bad, says, ask = rng.choice(_CLAIMS)
     many = rng.randint(2, 7)
     names = {
-        "device": [
-            f"the {rng.choice(ADJECTIVES)} {thing[:-1]}" for thing in rng.sample(THINGS, many)
-        ],
+        "device": [f"the {rng.choice(ADJECTIVES)} {thing[:-1]}" for thing in rng.sample(THINGS, many)],
         "note": [f"{rng.choice(('note', 'statement', 'line'))} {i + 1}" for i in range(many)],
         "person": rng.sample(NAMES, many),
     }[kind]
@@ -469,12 +336,8 @@ def claims(rng: Random) -> Drill:
 
 
 _SYMBOLS = (
-    ("1", "0", "~", "&", "|"),
-    ("yes", "no", "not", "and", "or"),
-    ("T", "F", "!", "*", "+"),
-    ("high", "low", "not", "and", "or"),
-    ("on", "off", "not", "and", "or"),
-    ("1", "0", "not", "and", "or"),
+    ("1", "0", "~", "&", "|"), ("yes", "no", "not", "and", "or"), ("T", "F", "!", "*", "+"),
+    ("high", "low", "not", "and", "or"), ("on", "off", "not", "and", "or"), ("1", "0", "not", "and", "or"),
 )
 
 
@@ -532,13 +395,8 @@ _COMPASS = ("north", "east", "south", "west")
 def walk(rng: Random) -> Drill:
     """A thing that moves over a grid: where it ends, and whether that is where it began."""
     turning = rng.random() < 0.35
-    ways, mover = (
-        rng.choice(_WAYS),
-        rng.choice(("crane", "robot", "drone", "crab", "cart", "pen", "lamp")),
-    )
-    unit, verb = rng.choice(
-        (("metre", "moves"), ("square", "goes"), ("mile", "travels"), ("unit", "is moved"))
-    )
+    ways, mover = rng.choice(_WAYS), rng.choice(("crane", "robot", "drone", "crab", "cart", "pen", "lamp"))
+    unit, verb = rng.choice((("metre", "moves"), ("square", "goes"), ("mile", "travels"), ("unit", "is moved")))
     place, facing = {"x": 0, "y": 0}, 0
     steps = ["Start at (0, 0)" + (" facing north." if turning else ".")]
     question = [f"A {mover} stands at (0, 0)" + (" and faces north." if turning else ".")]
@@ -557,9 +415,7 @@ def walk(rng: Random) -> Drill:
                 turn, by = rng.choice((("right", 1), ("around", 2), ("left", 3)))
                 facing = (facing + by) % 4
                 question.append(f"It turns {turn}.")
-                steps.append(
-                    f"It turns {turn}: ({place['x']}, {place['y']}) facing {_COMPASS[facing]}."
-                )
+                steps.append(f"It turns {turn}: ({place['x']}, {place['y']}) facing {_COMPASS[facing]}.")
             move("", ("+y", "+x", "-y", "-x")[facing], rng.randint(1, 10))
         else:
             way = rng.choice(list(ways))
@@ -574,12 +430,9 @@ def walk(rng: Random) -> Drill:
         question.append(f"Where is the {mover} now?")
         return Drill(" ".join(question), " ".join([*steps, f"It is at {at}."]), at)
     home = at == "(0, 0)"
-    question.append(
-        rng.choice((f"Is the {mover} back where it began?", f"Has the {mover} come home?"))
-    )
+    question.append(rng.choice((f"Is the {mover} back where it began?", f"Has the {mover} come home?")))
     return Drill(
-        " ".join(question),
-        " ".join([*steps, f"{at} is {'the start' if home else 'not (0, 0)'}."]),
+        " ".join(question), " ".join([*steps, f"{at} is {'the start' if home else 'not (0, 0)'}."]),
         "Yes" if home else "No",
     )
 
@@ -603,13 +456,11 @@ def tally(rng: Random) -> Drill:
             steps.append(f"{name}: no.")
     listed = f"{', '.join(shown[:-1])}, and {shown[-1]}"
     what = f"{wanted} things" if len(groups) > 1 else "things"
-    question = rng.choice(
-        (
-            f"{rng.choice(NAMES)} owns {listed}. How many {what} is that?",
-            f"In the {rng.choice(PLACES)} there are {listed}. How many {what} are there?",
-            f"The box holds {listed}. How many {what} does it hold?",
-        )
-    )
+    question = rng.choice((
+        f"{rng.choice(NAMES)} owns {listed}. How many {what} is that?",
+        f"In the {rng.choice(PLACES)} there are {listed}. How many {what} are there?",
+        f"The box holds {listed}. How many {what} does it hold?",
+    ))
     return Drill(question, " ".join(steps), str(total))
 
 
@@ -617,11 +468,7 @@ def columns(rng: Random) -> Drill:
     """A table with several columns: compare, filter, count, add, and find the place in the list."""
     heads = [noun[:-1] for noun in rng.sample(THINGS, rng.randint(2, 3))]
     names = rng.sample(NAMES, rng.randint(3, 6))
-    values = [
-        [rng.randint(1, high) for _ in heads]
-        for high in (rng.choice((15, 60, 200)),)
-        for _ in names
-    ]
+    values = [[rng.randint(1, high) for _ in heads] for high in (rng.choice((15, 60, 200)),) for _ in names]
     lines = "\n".join(f"{n}, {', '.join(map(str, v))}" for n, v in zip(names, values, strict=True))
     c = rng.randrange(len(heads))
     column = [v[c] for v in values]
@@ -632,16 +479,9 @@ def columns(rng: Random) -> Drill:
         high = rng.random() < 0.5
         steps, best = [f"Start with {column[0]}."], 0
         for i in range(1, len(column)):
-            more, takes = (
-                column[i] > column[best],
-                column[i] != column[best] and (column[i] > column[best]) == high,
-            )
-            word = (
-                "more than" if more else "less than" if column[i] < column[best] else "the same as"
-            )
-            steps.append(
-                f"{column[i]} is {word} {column[best]}{f': take {column[i]}' if takes else ''}."
-            )
+            more, takes = column[i] > column[best], column[i] != column[best] and (column[i] > column[best]) == high
+            word = "more than" if more else "less than" if column[i] < column[best] else "the same as"
+            steps.append(f"{column[i]} is {word} {column[best]}{f': take {column[i]}' if takes else ''}.")
             best = i if takes else best
         ask = f"Who has the {'largest' if high else 'smallest'} {heads[c]} number?"
         answer, steps = names[best], [cells, *steps, f"{column[best]} is {names[best]}."]
@@ -672,17 +512,13 @@ def columns(rng: Random) -> Drill:
         ask = f"Whose {heads[c]} number is {column[i]}?"
         steps = [f"{heads[c].capitalize()} exactly {column[i]}."]
         i = column.index(column[i])
-        steps += [
-            f"{n}: {v} {'yes' if v == column[i] else 'no'}."
-            for n, v in zip(names[: i + 1], column, strict=False)
-        ]
+        steps += [f"{n}: {v} {'yes' if v == column[i] else 'no'}." for n, v in zip(names[: i + 1], column, strict=False)]
         answer = names[i]
     intro = rng.choice(("A list:", "The register says:", "Of each there are so many:"))
     options, label = pick(rng, answer, list(texts))
     return Drill(
         f"{intro}\nname, {', '.join(heads)}\n{lines}\n{ask}\n{options}",
-        " ".join([*steps, f"That is {answer} {label}."]),
-        label,
+        " ".join([*steps, f"That is {answer} {label}."]), label,
     )
 
 
@@ -702,35 +538,27 @@ def plans(rng: Random) -> Drill:
         b, then = calc(a, "-", k)
         return Drill(
             f"{who} makes {n} {thing} every {span} for {m} {span}s, and then {k} are sold. How many {thing} remain?",
-            f"{who} makes {first} {thing}. After selling {k} there remain {then} {thing}.",
-            str(b),
-        )
+            f"{who} makes {first} {thing}. After selling {k} there remain {then} {thing}.", str(b))
     if form == 1:
         a, first = calc(n, "*", m)
         b, then = calc(a + k, "-", a)
         return Drill(
             f"A shed holds {a + k} {thing}. Each {span} {n} {thing} are taken, for {m} {span}s. How many {thing} does it still hold?",
-            f"In {m} {span}s {first} {thing} are taken. There remain {then} {thing}.",
-            str(b),
-        )
+            f"In {m} {span}s {first} {thing} are taken. There remain {then} {thing}.", str(b))
     if form == 2:
         need, have = n * m + k, k
         gap, first = calc(need, "-", have)
         b, then = calc(gap, "/", n)
         return Drill(
             f"{who} needs {need} {thing}, has {have}, and gets {n} each {span}. After how many {span}s are there enough?",
-            f"The missing amount is {first} {thing}. That takes {then} {span}s.",
-            str(b),
-        )
+            f"The missing amount is {first} {thing}. That takes {then} {span}s.", str(b))
     if form == 3:
         gain, loss = n + k, k
         a, first = calc(gain, "-", loss)
         b, then = calc(a, "*", m)
         return Drill(
             f"Each {span} {gain} {thing} come and {loss} go. How many {thing} more are there after {m} {span}s?",
-            f"In one {span} that is {first} {thing} more. In {m} {span}s that is {then} {thing}.",
-            str(b),
-        )
+            f"In one {span} that is {first} {thing} more. In {m} {span}s that is {then} {thing}.", str(b))
     if form == 4:
         a, b = rng.randint(1, 12), rng.randint(1, 12)
         each = rng.randint(2, 30)
@@ -738,26 +566,20 @@ def plans(rng: Random) -> Drill:
         got, then = calc(both * each, "/", both)
         return Drill(
             f"{both * each} {thing} go in equal parts to {a} {more_things} on the left and {b} {more_things} on the right. How many {thing} come to each?",
-            f"There are {first} {more_things}. Each gets {then} {thing}.",
-            str(got),
-        )
+            f"There are {first} {more_things}. Each gets {then} {thing}.", str(got))
     if form == 5:
         each = rng.randint(2, 30)
         left, first = calc(each * m + k, "-", k)
         got, then = calc(left, "/", m)
         return Drill(
             f"From {each * m + k} {thing} {other} takes {k} away. What is left is put into {m} equal rows. How many {thing} are in a row?",
-            f"There remain {first} {thing}. A row has {then} {thing}.",
-            str(got),
-        )
+            f"There remain {first} {thing}. A row has {then} {thing}.", str(got))
     if form == 6:
         a, first = calc(n, "*", m)
         b, then = calc(a, "+", k)
         return Drill(
             f"{who} puts {n} {thing} into each of {m} {more_things} and keeps {k}. How many {thing} were there before?",
-            f"The {more_things} hold {first} {thing}. Before there were {then} {thing}.",
-            str(b),
-        )
+            f"The {more_things} hold {first} {thing}. Before there were {then} {thing}.", str(b))
     if form == 7:
         parts = rng.randint(2, 12)
         each = rng.randint(2, 30)
@@ -766,9 +588,7 @@ def plans(rng: Random) -> Drill:
         got, then = calc(total, "/", parts)
         return Drill(
             f"{who} brings {a} {thing} and {other} brings {parts * each - a}. All are dealt out evenly to {parts} people. How many {thing} does one person get?",
-            f"Together there are {first} {thing}. One person gets {then} {thing}.",
-            str(got),
-        )
+            f"Together there are {first} {thing}. One person gets {then} {thing}.", str(got))
     if form == 8:
         q, p = rng.randint(2, 15), rng.randint(2, 20)
         a, first = calc(n, "*", m)
@@ -776,9 +596,7 @@ def plans(rng: Random) -> Drill:
         total, third = calc(a, "+", b)
         return Drill(
             f"{n} {thing} with {m} {span}s of work each and {q} {more_things} with {p} {span}s each are ordered. How many {span}s of work is that?",
-            f"The {thing} take {first} {span}s. The {more_things} take {second} {span}s. Together that is {third} {span}s.",
-            str(total),
-        )
+            f"The {thing} take {first} {span}s. The {more_things} take {second} {span}s. Together that is {third} {span}s.", str(total))
     if form == 9:
         q, p = rng.randint(2, 15), rng.randint(2, 20)
         a, first = calc(n, "*", m)
@@ -787,9 +605,7 @@ def plans(rng: Random) -> Drill:
         rest, fourth = calc(total + k, "-", total)
         return Drill(
             f"A lift may carry {total + k} kilos. In it are {n} {thing} of {m} kilos each and {q} {more_things} of {p} kilos each. How many kilos more may it carry?",
-            f"The {thing} weigh {first} kilos. The {more_things} weigh {second} kilos. Together that is {third} kilos. There remain {fourth} kilos.",
-            str(rest),
-        )
+            f"The {thing} weigh {first} kilos. The {more_things} weigh {second} kilos. Together that is {third} kilos. There remain {fourth} kilos.", str(rest))
     if form == 10:
         price, many = rng.randint(2, 20), rng.randint(2, 15)
         a, first = calc(n, "*", m)
@@ -797,18 +613,14 @@ def plans(rng: Random) -> Drill:
         got, third = calc(left, "/", price)
         return Drill(
             f"A ship takes {a + price * many} tons. It carries {n} {thing} of {m} tons each; the rest is for {more_things} of {price} tons each. How many {more_things} can it carry?",
-            f"The {thing} weigh {first} tons. The rest is {second} tons. That is room for {third} {more_things}.",
-            str(got),
-        )
+            f"The {thing} weigh {first} tons. The rest is {second} tons. That is room for {third} {more_things}.", str(got))
     if form == 11:
         q = rng.randint(2, 15)
         one, first = calc(n * m, "/", m)
         b, then = calc(q, "*", one)
         return Drill(
             f"{m} {thing} weigh {n * m} grams. How many grams do {q} {thing} weigh?",
-            f"One of the {thing} weighs {first} grams. {q} {thing} weigh {then} grams.",
-            str(b),
-        )
+            f"One of the {thing} weighs {first} grams. {q} {thing} weigh {then} grams.", str(b))
     p = rng.choice((10, 20, 25, 50))
     whole = rng.randint(1, 12) * 100 // rng.choice((1, 2, 5))
     whole -= whole * p % 100
@@ -817,9 +629,7 @@ def plans(rng: Random) -> Drill:
     b, then = calc(whole, "-", a)
     return Drill(
         f"Of {whole} {thing} {p} percent are lost. How many {thing} are kept?",
-        f"Lost are {whole} * {p} = <<{whole}*{p}={whole * p}>>{whole * p}, {first} {thing}. Kept are {then} {thing}.",
-        str(b),
-    )
+        f"Lost are {whole} * {p} = <<{whole}*{p}={whole * p}>>{whole * p}, {first} {thing}. Kept are {then} {thing}.", str(b))
 
 
 def gaps(rng: Random) -> Drill:
@@ -827,9 +637,7 @@ def gaps(rng: Random) -> Drill:
     cuts = sorted(rng.sample(range(5, 23), rng.randint(4, 7)))
     spans = list(zip(cuts, cuts[1:], strict=False))
     gap = rng.choice(spans)
-    thing = (
-        f"{rng.choice(ADJECTIVES)} {rng.choice(('hall', 'boat', 'room', 'piano', 'court', 'oven'))}"
-    )
+    thing = f"{rng.choice(ADJECTIVES)} {rng.choice(('hall', 'boat', 'room', 'piano', 'court', 'oven'))}"
     users = dict(zip(spans, rng.sample(NAMES, len(spans)), strict=True))
 
     def time(hour: int) -> str:
@@ -839,26 +647,17 @@ def gaps(rng: Random) -> Drill:
         return f"{time(span[0])} to {time(span[1])}"
 
     doing = rng.choice(("used", "cleaned", "needed", "had"))
-    lines = [
-        f"{users[s]} {doing} the {thing} for {rng.choice(VERBS)} from {words(s)}."
-        for s in spans
-        if s != gap
-    ]
+    lines = [f"{users[s]} {doing} the {thing} for {rng.choice(VERBS)} from {words(s)}." for s in spans if s != gap]
     steps = [f"{words(s)}: {'free' if s == gap else f'taken by {users[s]}'}." for s in spans]
     others = rng.sample([words(s) for s in spans if s != gap], min(3, len(spans) - 1))
     options, label = pick(rng, words(gap), others)
     newline = rng.choice(("\n", " "))
     return Drill(
-        newline.join(
-            [
-                f"The {thing} opened at {time(cuts[0])}.",
-                *lines,
-                f"It shut at {time(cuts[-1])}.",
-                f"When was the {thing} free?\n{options}",
-            ]
-        ),
-        f"Open at {time(cuts[0])}. {' '.join(steps)} That is {words(gap)} {label}.",
-        label,
+        newline.join([
+            f"The {thing} opened at {time(cuts[0])}.", *lines, f"It shut at {time(cuts[-1])}.",
+            f"When was the {thing} free?\n{options}",
+        ]),
+        f"Open at {time(cuts[0])}. {' '.join(steps)} That is {words(gap)} {label}.", label,
     )
 
 
@@ -876,21 +675,15 @@ _ROLES = (
 def roles(rng: Random) -> Drill:
     """A report that says what happened to each thing; find the sentence, then the option."""
     picked = rng.sample(_ROLES, 3)
-    things = [
-        f"{rng.choice(WORDS)} of the {thing[:-1]}"
-        if rng.random() < 0.5
-        else f"{rng.choice(ADJECTIVES)} {thing[:-1]}"
-        for thing in rng.sample(THINGS, 5)
-    ]
+    things = [f"{rng.choice(WORDS)} of the {thing[:-1]}" if rng.random() < 0.5 else f"{rng.choice(ADJECTIVES)} {thing[:-1]}"
+              for thing in rng.sample(THINGS, 5)]
     double = rng.randrange(3)
     sentences, held = [], []
     for i, (_, ways) in enumerate(picked):
         mine = [things[i], things[3]] if i == double else [things[i]]
         way = rng.choice(ways)
         held.append(mine)
-        sentences.append(
-            f"The {' and the '.join(mine)} {way.replace('was ', 'were ') if len(mine) > 1 else way}."
-        )
+        sentences.append(f"The {' and the '.join(mine)} {way.replace('was ', 'were ') if len(mine) > 1 else way}.")
     order = rng.sample(range(3), 3)
     asked = rng.randrange(3)
     answer = rng.choice(held[asked])
@@ -900,6 +693,5 @@ def roles(rng: Random) -> Drill:
     ask = rng.choice(("Which of these {}?", "What {}?")).format(rng.choice(picked[asked][1]))
     return Drill(
         f"{rng.choice(NAMES)} wrote a report. {told} {ask}\n{options}",
-        f"The question asks what was {picked[asked][0]}. The text says: {sentences[asked]} That is {answer} {label}.",
-        label,
+        f"The question asks what was {picked[asked][0]}. The text says: {sentences[asked]} That is {answer} {label}.", label,
     )

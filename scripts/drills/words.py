@@ -88,9 +88,7 @@ class Drill:
 def invented(rng: Random, syllables: int = 0) -> str:
     """Make up a pronounceable word of 1 to 3 syllables."""
     return "".join(
-        rng.choice(_ONSETS)
-        + rng.choice(_VOWELS)
-        + (rng.choice(_CODAS) if rng.random() < 0.6 else "")
+        rng.choice(_ONSETS) + rng.choice(_VOWELS) + (rng.choice(_CODAS) if rng.random() < 0.6 else "")
         for _ in range(syllables or rng.choice((1, 2, 2, 3)))
     )
 

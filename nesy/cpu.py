@@ -7,7 +7,8 @@ product forward and one backward; the factors' own gradients come from thin prod
 the rank of an adapter need fewer operations than the gradient of the weight would.
 
 Attention over short rows and the convolutions of ``Lfm2`` have kernels that are made for other
-shapes; their backward passes take twice the time of plain products.
+shapes; their backward passes take twice the time of plain products. Most of the rest of a step is
+memory that is read and written, so what can stay in half precision does.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.nn.functional import linear, pad
+from torch.nn.functional import linear
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
@@ -76,9 +77,9 @@ def _attend(
     grouped = (rows, key.shape[1], -1, size)
     scale = size**-0.5 if scaling is None else scaling
     scores = (query * scale).reshape(grouped) @ key.transpose(2, 3)
-    later = torch.ones((length, length), dtype=torch.bool, device=query.device).triu(1)
-    scores = scores.view(rows, heads, length, length).masked_fill(later, -math.inf)
-    shares = scores.softmax(-1, dtype=torch.float32).to(value.dtype)
+    later = torch.full((length, length), -math.inf, dtype=query.dtype).triu(1)
+    # Softmax of bfloat16 is computed in float32, and its result rounded once.
+    shares = (scores.view(rows, heads, length, length) + later).softmax(-1)
     seen = shares.view(rows, key.shape[1], -1, length) @ value
     return seen.view(rows, heads, length, size).transpose(1, 2), None
 
@@ -159,25 +160,55 @@ def _shifted(
     **_: Any,
 ) -> torch.Tensor:
     """Convolve each channel causally: (batch, channels, tokens), weight (channels, taps)."""
-    length, taps = hidden_states.shape[-1], weight.shape[-1]
-    out = hidden_states * weight[:, -1:]
-    for shift in range(1, taps):
-        shifted = pad(hidden_states, (shift, 0))[:, :, :length]
-        out = out + shifted * weight[:, taps - 1 - shift : taps - shift]
-    return out if bias is None else out + bias[:, None]
+    # What a product made lies in memory token by token, and the next one reads it so.
+    out: torch.Tensor = _Convolution.apply(  # type: ignore[no-untyped-call]
+        hidden_states.transpose(1, 2), weight.t()
+    )
+    out = out if bias is None else out + bias
+    return out.transpose(1, 2)
 
 
-def as_one_product(model: Any) -> None:
+class _Convolution(torch.autograd.Function):
+    """``states`` (batch, tokens, channels) convolved causally by ``weight`` (taps, channels)."""
+
+    @staticmethod
+    def forward(ctx: Any, states: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(states, weight)
+        out = states * weight[-1]
+        for shift, tap in enumerate(weight[:-1].flip(0), 1):
+            out[:, shift:].addcmul_(states[:, :-shift], tap)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        states, weight = ctx.saved_tensors
+        of_states = of_weight = None
+        if ctx.needs_input_grad[0]:
+            of_states = gradients[0] * weight[-1]
+            for shift, tap in enumerate(weight[:-1].flip(0), 1):
+                of_states[:, :-shift].addcmul_(gradients[0][:, shift:], tap)
+            of_states = of_states.to(states.dtype)
+        if ctx.needs_input_grad[1]:
+            count = states.shape[1]
+            shifts = range(len(weight) - 1, -1, -1)
+            taps = [gradients[0][:, s:] * states[:, : max(0, count - s)] for s in shifts]
+            of_weight = torch.stack([tap.sum((0, 1)) for tap in taps]).to(weight.dtype)
+        return of_states, of_weight
+
+
+def as_one_product(model: Any, dtype: torch.dtype) -> None:
     """Let the LoRA layers of a peft model compute so, those that have nothing else to them.
 
-    Parameters, and what is saved of them, stay what they are. A layer with dropout, of another
-    kind than LoRA's own or in four bits is left as it is.
+    Parameters of adapters, and what is saved of them, stay what they are; frozen weights are
+    from now on in ``dtype``, that of the products, so that they aren't cast in each step. A layer
+    with dropout, of another kind than LoRA's own or in four bits is left as it is.
     """
     from peft.tuners.lora import Linear
 
     for module in model.modules():
         if type(module) is Linear and _plain(module):
             module.forward = partial(_forward, module)
+            module.base_layer.weight.data = module.base_layer.weight.data.to(dtype)
 
 
 def _plain(layer: Linear) -> bool:
@@ -221,10 +252,10 @@ class _OneProduct(torch.autograd.Function):
         up: torch.Tensor,
         scaling: float,
     ) -> torch.Tensor:
-        # Added up in the precision of the factors, rounded once.
-        merged = torch.addmm(weight, up, down, alpha=scaling).to(read.dtype)
+        ctx.scaling, ctx.dtypes = scaling, (down.dtype, up.dtype)
+        down, up = down.to(read.dtype), up.to(read.dtype)
+        merged = torch.addmm(weight.to(read.dtype), up, down, alpha=scaling)
         ctx.save_for_backward(read, merged, down, up)
-        ctx.scaling = scaling
         return linear(read, merged)
 
     @staticmethod
@@ -232,12 +263,13 @@ class _OneProduct(torch.autograd.Function):
         read, merged, down, up = ctx.saved_tensors
         of_read = gradients[0] @ merged if ctx.needs_input_grad[0] else None
         made, read = gradients[0].flatten(0, -2), read.flatten(0, -2)
-        of_down = (made @ up.to(read.dtype)).t() @ read
-        of_up = made.t() @ (read @ down.t().to(read.dtype))
+        of_down = (made @ up).t() @ read
+        of_up = made.t() @ (read @ down.t())
+        dtypes = ctx.dtypes
         return (
             of_read,
             None,
-            of_down.to(down.dtype) * ctx.scaling,
-            of_up.to(up.dtype) * ctx.scaling,
+            of_down.to(dtypes[0]) * ctx.scaling,
+            of_up.to(dtypes[1]) * ctx.scaling,
             None,
         )

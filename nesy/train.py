@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     import torch
 
 _IGNORED = -100
+# Rows and targets of a pass are filled up to these, so that few shapes occur in a training: the
+# products of a CPU are compiled for each shape, which takes as long as some fifty of them.
+_WIDTH, _TARGETS = 16, 64
 REPORT = "training.json"
 CURVE = "loss.jsonl"
 HELD_OUT = "held_out.jsonl"
@@ -298,7 +301,7 @@ def _prepared(
         cpu.attend_to_short_rows(model.get_base_model())
         cpu.normalise_at_once(model)
         if not spread:  # what is spread is gathered by the layers of peft as they are called
-            cpu.as_one_product(model)
+            cpu.as_one_product(model, dtype)
     data = Rows.cut(tokens, examples, settings.max_length)
     key = _key(where, tokens, examples, settings, init_adapter)
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -369,6 +372,7 @@ class _Run:
             settings.seed,
         )
         self._lengths = [len(ids) for ids in data.ids]
+        self._longest = max(self._lengths, default=0)
         meet = 1 if settings.local_sgd is None else settings.local_sgd.steps
         steps = rows.plan(self._lengths, batching)
         self._turns = rows.turns(steps, copies.count, meet, self._lengths)
@@ -592,7 +596,8 @@ class _Run:
         from torch.nn.functional import cross_entropy
 
         data = self._rows
-        width = max(len(data.ids[i]) for i in chosen)
+        width = -(-max(len(data.ids[i]) for i in chosen) // _WIDTH) * _WIDTH
+        width = min(width, self._longest)  # which the model can surely read
         ids = torch.zeros((len(chosen), width), dtype=torch.long)
         labels = torch.full((len(chosen), width + 1), _IGNORED)
         for place, i in enumerate(chosen):
@@ -619,7 +624,11 @@ class _Run:
         Those of prompt and pad would be half of them: a small model spends a fifth of its time
         on its output layer, and as much on the loss.
         """
+        import torch
+
         chosen = places.flatten().nonzero()[:, 0]
+        count = len(chosen)
+        chosen = torch.cat([chosen, chosen.new_zeros(-count % _TARGETS)])
 
         def those(_: Any, read: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
             return (read[0].flatten(0, 1).index_select(0, chosen.to(read[0].device)),)
@@ -630,7 +639,7 @@ class _Run:
         # attention mask is needed.
         with source.get_output_embeddings().register_forward_pre_hook(those):
             found: torch.Tensor = model(input_ids=ids.to(device), use_cache=False).logits
-        return found
+        return found[:count]
 
     def _followed(
         self,

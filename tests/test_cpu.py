@@ -42,7 +42,7 @@ def step(model: Any, context: AbstractContextManager[Any]) -> tuple[float, dict[
 def test_loss_and_gradients_are_those_of_plain_peft(tmp_path: Path, architecture: str) -> None:
     model = adapted(tmp_path, architecture)
     loss, grads = step(model, nullcontext())
-    cpu.as_one_product(model)
+    cpu.as_one_product(model, torch.float32)
     assert any("forward" in vars(m) for m in model.modules() if type(m) is Linear)
     again, found = step(model, nullcontext())
     assert again == pytest.approx(loss, rel=1e-5)
@@ -55,7 +55,7 @@ def test_bfloat16_is_as_close_to_float32_as_plain_peft_is(tmp_path: Path) -> Non
     model = adapted(tmp_path, "lfm2")
     _, exact = step(model, nullcontext())
     _, plain = step(model, torch.autocast("cpu", torch.bfloat16))
-    cpu.as_one_product(model)
+    cpu.as_one_product(model, torch.bfloat16)
     cpu.normalise_at_once(model)
     _, found = step(model, torch.autocast("cpu", torch.bfloat16))
 
@@ -68,7 +68,7 @@ def test_bfloat16_is_as_close_to_float32_as_plain_peft_is(tmp_path: Path) -> Non
 @pytest.mark.parametrize("more", [{"lora_dropout": 0.1}, {"use_dora": True}, {"bias": "all"}])
 def test_layers_with_more_to_them_are_left_alone(tmp_path: Path, more: dict[str, Any]) -> None:
     model = adapted(tmp_path, "qwen2", **more)
-    cpu.as_one_product(model)
+    cpu.as_one_product(model, torch.float32)
     left = [m for m in model.modules() if type(m) is Linear and "forward" not in vars(m)]
     with_bias = [m for m in left if m.base_layer.bias is not None]
     assert with_bias if "bias" in more else len(left) == 14

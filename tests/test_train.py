@@ -12,6 +12,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 import small
@@ -246,6 +247,31 @@ def test_examples_of_a_pass_do_not_see_each_other(tmp_path: Path, architecture: 
     mean = sum(loss * n * e.weight for loss, n, e in zip(alone, tokens, examples(), strict=True))
     mean /= sum(n * e.weight for n, e in zip(tokens, examples(), strict=True))
     assert together.first_loss == pytest.approx(mean, rel=1e-4)
+
+
+def test_few_shapes_occur_in_a_training(
+    base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import LlamaForCausalLM
+
+    read, written = set(), set()
+    original = LlamaForCausalLM.forward
+
+    def noted(self: Any, *args: Any, **more: Any) -> Any:
+        made = original(self, *args, **more)
+        read.add(more["input_ids"].shape[1])
+        written.add(made.logits.shape[0])
+        return made
+
+    lengths = range(1, 24)
+    some = [replace(examples()[0], target="it is " * n) for n in lengths]
+    monkeypatch.setattr(LlamaForCausalLM, "forward", noted)
+    once = replace(SETTINGS, epochs=1, batch_size=1)
+    train.train(base, some, once, tmp_path / "a")
+    (longest,) = {max(read)}
+    assert len(read) <= 1 + longest // 16
+    assert all(width % 16 == 0 or width == longest for width in read)
+    assert all(count % 64 == 0 for count in written)
 
 
 def test_less_than_a_tenth_is_pad_where_examples_are_grouped_by_length() -> None:

@@ -36,7 +36,7 @@ _ALIKE = 0.6  # the same, with the same answer too
 _CLOSER = 0.02  # by how much a paraphrase is closer than the other test questions
 _OWN_RUNS = 3  # fewer runs of its own and a question can't be told by them
 _OWN_NUMBERS = 3  # fewer different numbers are nobody's own; with the same answer one less
-_CHUNK = 512  # texts compared at once; bounds the memory
+_CHUNK = 1024  # texts compared at once; bounds the memory
 
 _WORD = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)*")
 _NUMBER_WORDS = frozenset(

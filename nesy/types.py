@@ -73,7 +73,11 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model wrote, and why it ended: of itself (``stop``) or at the limit (``length``)."""
+    """What a model wrote, and why it ended: of itself (``stop``) or at the limit (``length``).
+
+    A local model that decodes greedily is not waited for where it only repeats itself: it would
+    do so until its limit, and has reached it then.
+    """
 
     text: str
     finish: Finish

@@ -12,6 +12,7 @@ import torch
 
 from nesy import pretrained
 from nesy.errors import ModelError
+from nesy.models import decoding
 from nesy.models.hf import HFModel
 from nesy.types import Message, Messages, Sampling
 
@@ -140,6 +141,37 @@ def test_completion_says_why_it_ended_and_counts(folders: dict[str, Path]) -> No
             assert completion.completion_tokens == 90
         assert "<|end|>" not in completion.text
     assert ended["stop"] and ended["length"]
+
+
+def test_a_greedy_row_that_repeats_itself_is_not_waited_for(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = HFModel(str(folders["llama"]), batch_size=8)
+    for name, weights in model.model.named_parameters():
+        if name.endswith(("o_proj.weight", "down_proj.weight")):
+            weights.data.zero_()  # a token follows from the one before it alone, so all loop
+    asked = prompts(12)
+    found = model.generate(asked, Sampling(max_tokens=200))
+    warm = model.generate(asked, Sampling(max_tokens=200, temperature=1e-3))
+    monkeypatch.setattr(decoding, "repeats", lambda written: False)
+    whole = model.generate(asked, Sampling(max_tokens=200))
+    cut = [pair for pair in zip(found, whole, strict=True) if pair[0] != pair[1]]
+    assert cut
+    for short, long in cut:
+        assert short.finish == long.finish == "length"
+        assert short.completion_tokens < long.completion_tokens == 200
+        assert long.text.startswith(short.text)
+    assert any(one.completion_tokens == 200 for one in warm)  # a sampled row can leave its loop
+
+
+def test_a_loop_is_a_piece_of_some_tokens_again_and_again() -> None:
+    piece = list(range(32))
+    assert decoding.repeats([7, *piece * 3, *piece[:15]])
+    assert decoding.repeats([5] * 96)
+    assert not decoding.repeats([5] * 80)
+    assert not decoding.repeats(list(range(33)) * 3 + list(range(13)))
+    assert not decoding.repeats([*piece * 3, *piece[:15], 77])
+    assert not decoding.repeats([*[5] * 50, 6, *[5] * 61])
 
 
 def test_a_completion_ends_before_a_stop_string(folders: dict[str, Path]) -> None:

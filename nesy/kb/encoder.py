@@ -96,17 +96,24 @@ class SentenceEncoder:
         return np.ascontiguousarray(vectors, dtype=np.float32)
 
     def _loaded(self) -> Any:
+        import torch
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging
 
         logging.disable_progress_bar()
         try:
-            return SentenceTransformer(
+            model = SentenceTransformer(
                 str(self._folder), device=self._device, local_files_only=True
             )
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             where = f"encoder {self.name}: {self._folder}"
             raise ModelError(f"{where} can't be loaded: {error}") from error
+        if self._half and model.device.type == "cpu":
+            # As the products read them, so that they aren't cast for each batch.
+            for module in model.modules():
+                if isinstance(module, torch.nn.Linear):
+                    module.to(torch.bfloat16)
+        return model
 
 
 class CachedEncoder:

@@ -36,6 +36,7 @@ _CUT = 16  # columns of common pad from which on they are cut off
 _STEPS = "nesy-steps"  # name of the attention below
 _SPECIAL = ("position_bias", "softcap", "s_aux", "cache")  # what only PyTorch's attention takes
 _SHARED = 32  # leading tokens that prompts must have in common to be read once for all of them
+_LOOP, _PIECE, _OFTEN = 96, 32, 16  # tokens: of a loop, of what it repeats, between two looks
 
 
 @dataclass(slots=True)
@@ -441,6 +442,8 @@ class Decoder:
                 row.finish = "stop"
             elif len(row.written) >= row.limit:
                 row.finish = "length"
+            elif choice.temperature == 0 and repeats(row.written):
+                row.finish = "length"  # to which it would only go on so
             else:
                 self._calculator.watch(row.desk, row.written)
 
@@ -466,6 +469,17 @@ class Decoder:
             elif type(layer) is LinearAttentionLayer and kinds and kinds[index] == "conv":
                 cache.layers[index] = _Taps()
         return cache
+
+
+def repeats(written: Sequence[int]) -> bool:
+    """Whether the last 96 tokens are one piece of at most 32, again and again.
+
+    A greedy row that does so does it until its limit. It is looked at after every 16 tokens.
+    """
+    if len(written) < _LOOP or len(written) % _OFTEN:
+        return False
+    tail = written[-_LOOP:]
+    return any(tail[size:] == tail[:-size] for size in range(1, _PIECE + 1))
 
 
 @dataclass(slots=True)

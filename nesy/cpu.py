@@ -77,7 +77,7 @@ def _attend(
     grouped = (rows, key.shape[1], -1, size)
     scale = size**-0.5 if scaling is None else scaling
     scores = (query * scale).reshape(grouped) @ key.transpose(2, 3)
-    later = torch.full((length, length), -math.inf, dtype=query.dtype).triu(1)
+    later = query.new_full((length, length), -math.inf).triu(1)
     # Softmax of bfloat16 is computed in float32, and its result rounded once.
     shares = (scores.view(rows, heads, length, length) + later).softmax(-1)
     seen = shares.view(rows, key.shape[1], -1, length) @ value
@@ -265,11 +265,8 @@ class _OneProduct(torch.autograd.Function):
         made, read = gradients[0].flatten(0, -2), read.flatten(0, -2)
         of_down = (made @ up).t() @ read
         of_up = made.t() @ (read @ down.t())
-        dtypes = ctx.dtypes
-        return (
-            of_read,
-            None,
-            of_down.to(dtypes[0]) * ctx.scaling,
-            of_up.to(dtypes[1]) * ctx.scaling,
-            None,
+        of_down, of_up = (
+            some.to(dtype) * ctx.scaling
+            for some, dtype in zip((of_down, of_up), ctx.dtypes, strict=True)
         )
+        return of_read, None, of_down, of_up, None

@@ -128,7 +128,8 @@ def noted(*given, **more):
 workers.started = noted
 train._LEAST = 0
 settings = test_local_sgd.replace(test_local_sgd.SETTINGS, epochs=10_000)
-train.train(sys.argv[1], test_local_sgd.examples(), settings, Path(sys.argv[2]), lambda _: print())
+examples, folder = test_local_sgd.examples(), Path(sys.argv[2])
+train.train(sys.argv[1], examples, settings, folder, lambda _: print(flush=True))
 """
 
 

@@ -32,6 +32,7 @@ from nesy.errors import InputError
 from nesy.kb import store
 from nesy.kb.encoder import load_encoder
 from nesy.kb.search import IndexSearch
+from nesy.models.calculator import without_notes
 from nesy.models.openai import bare_url
 from nesy.progress import Progress
 from nesy.prompts import Prompt
@@ -507,7 +508,7 @@ def _contamination(
     by_entries = compared("knowledge", texts)
     by_rationales = compared(
         "rationales",
-        {id_: [rationale.text] for id_, rationale in rationales.items()},
+        {id_: [without_notes(r.text, recipe.student.calculator)] for id_, r in rationales.items()},
         {id_: rationale.answer for id_, rationale in rationales.items()},
     )
     # An entry that states the fact which a question rests on is knowledge, not a leak.

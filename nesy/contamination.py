@@ -85,10 +85,12 @@ def overlaps(
 
 
 def entry_parts(entry: Entry) -> list[str]:
-    """Return the parts of an entry that a test question could hide in."""
+    """Return the parts of an entry that a test question could hide in.
+
+    The last is all of it but its example, as retrieval embeds it too.
+    """
     some = [entry.when, entry.lesson, *entry.facts, entry.example]
-    parts = [part for part in some if part]
-    return [*parts, " ".join(parts)] if len(parts) > 1 else parts
+    return list(dict.fromkeys([*filter(None, some), entry.key("all")]))
 
 
 def without(

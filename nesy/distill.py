@@ -98,7 +98,7 @@ def distill(
             first = failures_first(recipe, run, questions, progress)
         rationales = write_rationales(recipe, run, teacher, critics, first, progress)
         held_out = hold_out(recipe, questions)
-        lessons = lessons_of([q for q in questions if q not in held_out], rationales)
+        lessons = lessons_of(recipe, [q for q in questions if q not in held_out], rationales)
         undo_what_rests_on_fewer(recipe, run, teacher, len(lessons), progress)
         general = general_examples(lessons)
         stage1: Path | None = None

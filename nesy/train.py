@@ -185,13 +185,15 @@ def train(
     on_progress: Callable[[Progress], None] | None = None,
     init_adapter: Path | None = None,
     judge: Judge | None = None,
+    tokens: Sequence[Tokens] | None = None,
 ) -> TrainReport:
     """Train an adapter into ``out_dir``, as a plain PEFT adapter with its tokenizer.
 
     Called again after it was killed, it goes on from the last checkpoint; called again after
     it ended, it returns the report. ``init_adapter`` is trained on instead of a new one.
-    ``judge`` is asked ``settings.evaluations`` times. Where there are several processes, the
-    first calls this, and the others are in ``follow``.
+    ``judge`` is asked ``settings.evaluations`` times. ``tokens`` are those of the examples, where
+    ``rows.tokenize`` has already given them. Where there are several processes, the first calls
+    this, and the others are in ``follow``.
 
     Raises:
         TrainingError: nothing to learn from, the loss is not a number, a teacher to follow has
@@ -200,13 +202,13 @@ def train(
     """
     where = pretrained.locate(base)
     tokenizer = pretrained.load_tokenizer(where)
-    tokens = rows.tokenize(tokenizer, examples)
+    tokens = rows.tokenize(tokenizer, examples) if tokens is None else tokens
     checked = rows.inspect(tokenizer, tokens, settings.max_length)
     if settings.white_box is not None:
         _same_vocabulary(base, settings.white_box.teacher)
     if (out_dir / REPORT).is_file():
         return _finished(out_dir, _key(where, tokens, examples, settings, init_adapter))
-    job = (base, examples, settings, out_dir, init_adapter)
+    job = (base, tokens, examples, settings, out_dir, init_adapter)
     if ranks.count() > 1:
         ranks.told(job)
     count = _copies(settings, checked.tokens * settings.epochs)
@@ -266,9 +268,8 @@ def _copies(settings: Settings, tokens: float) -> int:
 
 
 def _of_job(job: Any, copies: Copies) -> _Run:
-    base, examples, settings, out_dir, init_adapter = job
+    base, tokens, examples, settings, out_dir, init_adapter = job
     where = pretrained.locate(base)
-    tokens = rows.tokenize(pretrained.load_tokenizer(where), examples)
     return _prepared(where, tokens, examples, settings, out_dir, init_adapter, copies)
 
 

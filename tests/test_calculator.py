@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nesy.errors import ModelError
-from nesy.models.calculator import Calculator, Desk, evaluate
+from nesy.models.calculator import Calculator, Desk, Mode, evaluate, without_notes
 
 
 @pytest.mark.parametrize(
@@ -128,6 +128,28 @@ def test_an_operation_cut_off_by_the_window_is_left_alone() -> None:
     desk = Desk()
     calculator.watch(desk, words.encode("3" * 45 + " * 9 ="))
     assert desk.waiting is None and not desk.forced
+
+
+@pytest.mark.parametrize(
+    ("mode", "text", "kept"),
+    [
+        ("plain", "is 6 * 9 = <<6*9=54>>54. So", "is 6 * 9 = 54. So"),
+        ("plain", "6 * 9 = <<6*9=54>>54. 54 - 4 = <<54-4=50>>50", "6 * 9 = 54. 54 - 4 = 50"),
+        ("plain", "is -6 * 2 = <<-6*2=-12>>-12", "is -6 * 2 = -12"),
+        ("annotated", "6 * 9 = <<6*9=54>>54", "6 * 9 = <<6*9=54>>54"),
+        ("off", "6 * 9 = <<6*9=54>>54", "6 * 9 = <<6*9=54>>54"),
+        # What the calculator would not write without the annotation.
+        ("plain", "6*9=<<6*9=54>>54", "6*9=<<6*9=54>>54"),
+        ("plain", "48/2 = <<48/2=24>>24", "48/2 = <<48/2=24>>24"),
+        ("plain", "2 + 3 * 4 = <<2+3*4=14>>14", "2 + 3 * 4 = <<2+3*4=14>>14"),
+        ("plain", "$5 * 3 = $<<5*3=15>>15", "$5 * 3 = $<<5*3=15>>15"),
+        ("plain", "6 * 9 = <<6*9=55>>55", "6 * 9 = <<6*9=55>>55"),
+        ("plain", "6 * 9 = <<6*9=54>>$54", "6 * 9 = <<6*9=54>>$54"),
+        ("plain", "10 / 3 = <<10/3=3>>3", "10 / 3 = <<10/3=3>>3"),
+    ],
+)
+def test_annotations_that_need_not_be_learned(mode: Mode, text: str, kept: str) -> None:
+    assert without_notes(text, mode) == kept
 
 
 def test_unknown_mode() -> None:

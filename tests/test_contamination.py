@@ -130,7 +130,7 @@ def test_entry_parts() -> None:
         "ducks",
         "Ducks lay eggs.",
         "3 ducks",
-        "ducks Ducks lay eggs. 3 ducks",
+        "ducks\nDucks lay eggs.",
     ]
 
 

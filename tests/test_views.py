@@ -6,16 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from nesy import views
+from nesy import recipe, views
 from nesy.errors import PromptError
 from nesy.prompts import load
 from nesy.recipe import NESYCD, View
-from nesy.types import Message, Rationale
+from nesy.stages.rationales import lessons_of
+from nesy.types import Message, Question, Rationale
 
 ENTRY = {"lesson": "Convert first.", "facts": ["A baker's dozen is 13 items."]}
 OTHER = {"lesson": "Count twice.", "facts": ["A score is 20 items."]}
 WITH = views.Lesson("q/1", "Two baker's dozens?", "2 * 13 = 26.", "26", (ENTRY,), (OTHER,))
 BARE = views.Lesson("q/2", "Two dozens?", "2 * 12 = 24.", "24")
+WRITTEN = "2 * 12 = <<2*12=24>>24."
 
 
 def test_nesycd_views() -> None:
@@ -119,6 +121,21 @@ def test_a_wrong_rationale_is_weighed_by_how_near_it_is() -> None:
     assert (made.messages, made.view, made.question) == (right.messages, "contrast", "q/1")
     assert made.target == wrong["q/1"]
     assert made.weight == pytest.approx(-0.5 * 7 / 11)  # all words but 12, 24. and 13, 26.
+
+
+@pytest.mark.parametrize(
+    ("calculator", "learned"),
+    [("plain", "2 * 12 = 24."), ("annotated", WRITTEN), ("off", WRITTEN)],
+)
+def test_what_the_calculator_writes_is_not_learned(calculator: str, learned: str) -> None:
+    question = Question("q/1", "b", "t", "train", "Two dozens?", "24", "number")
+    asked = recipe.load("embedded", [f"student.calculator={calculator}"])
+    written = [
+        Rationale("q/1", 0, WRITTEN, "24", True, "kept"),
+        Rationale("q/1", 1, WRITTEN, "25", False, "wrong answer"),
+    ]
+    (lesson,) = lessons_of(asked, [question], written)
+    assert (lesson.rationale, lesson.answer) == (learned, "24")
 
 
 def test_a_rationale_that_the_other_samples_contradict_is_left_out() -> None:

@@ -32,6 +32,7 @@ _ANNOTATED = re.compile(r"<<([-+*/().\d\s]+)=$")
 _PLAIN = re.compile(
     rf"(?:^\s*|[^\w\s.,)%$+*/-]\s*|[^-+*/\s]\s+)(-?{_NUMBER}) ([-+*/]) (-?{_NUMBER}) =$"
 )
+_NOTE = re.compile(r"<<([^<>=]*)=([^<>=]*)>>")
 _TOKEN = re.compile(rf"\s*({_NUMBER}|[-+*/()])")
 
 
@@ -98,8 +99,7 @@ class Calculator:
                 desk.forced = self._ids("=", result)
             return
         if self.mode == "plain":
-            plain = _PLAIN.search(text)
-            result = evaluate(f"({plain[1]}) {plain[2]} ({plain[3]})") if plain else None
+            result = _completed(_PLAIN.search(text))
             if result is not None:
                 desk.waiting = " " + result
 
@@ -111,6 +111,26 @@ class Calculator:
             return whole[len(start) :]
         alone: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
         return alone
+
+
+def without_notes(text: str, mode: Mode) -> str:
+    """Leave out the annotations that a student with a calculator of that mode need not write.
+
+    Those are in mode ``plain`` the ones right after an operation that it completes by itself:
+    ``6 * 9 = <<6*9=54>>54`` becomes ``6 * 9 = 54``, but of ``6*9=<<6*9=54>>54`` nothing is left
+    out, because without spaces an operation may be anything.
+    """
+    if mode != "plain":
+        return text
+    kept, end = "", 0
+    for note in _NOTE.finditer(text):
+        kept += text[end : note.start()]
+        end = note.end()
+        result = _completed(_PLAIN.search(kept.rstrip()))
+        needless = result is not None and result == note[2] == evaluate(note[1])
+        if not (needless and text.startswith(note[2], end)):
+            kept += note[0]
+    return kept + text[end:]
 
 
 def evaluate(expression: str) -> str | None:
@@ -133,6 +153,10 @@ def evaluate(expression: str) -> str | None:
     except (ZeroDivisionError, _MalformedError):
         return None
     return None if tokens else _written(value)
+
+
+def _completed(plain: re.Match[str] | None) -> str | None:
+    return evaluate(f"({plain[1]}) {plain[2]} ({plain[3]})") if plain else None
 
 
 class _MalformedError(Exception):

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from nesy.models.calculator import Mode
     from nesy.models.decoding import Row
 
-_CPU_PLACES = 64
+_CPU_PLACES = 128
 _GPU_PLACES = 256
 _CPU_PREFILL = 8_192
 _GPU_PREFILL = 65_536
 _CPU_CACHE = 2 << 30  # bytes
 _GPU_CACHE_SHARE = 0.6
+_SCORED = 64  # texts whose probabilities are computed at once
 _SMALL = 50_000_000  # parameters; a larger model keeps the threads of one process busy
 
 
@@ -198,8 +199,8 @@ class HFModel:
         found = [0.0] * len(texts)
         rows = pretrained.example_ids(self.tokenizer, list(zip(prompts, texts, strict=True)))
         order = sorted(range(len(rows)), key=lambda i: len(rows[i].prompt) + len(rows[i].target))
-        for first in range(0, len(order), _CPU_PLACES):
-            chosen = order[first : first + _CPU_PLACES]
+        for first in range(0, len(order), _SCORED):
+            chosen = order[first : first + _SCORED]
             ids = [torch.tensor(rows[i].prompt + rows[i].target) for i in chosen]
             # Pad stands on the right, where no token of a causal model can see it.
             padded = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True).to(self.model.device)

@@ -13,6 +13,7 @@ from nesy import prompts, views
 from nesy.asking import Request, Teacher
 from nesy.critic import Critic, Pair
 from nesy.errors import TrainingError
+from nesy.models.calculator import without_notes
 from nesy.progress import Advance, Progress, listed
 from nesy.prompts import Prompt
 from nesy.recipe import Recipe, View
@@ -100,19 +101,21 @@ def judged(question: Question, sample: int, completion: Completion) -> Rationale
 
 
 def lessons_of(
-    questions: Sequence[Question], rationales: Sequence[Rationale]
+    recipe: Recipe, questions: Sequence[Question], rationales: Sequence[Rationale]
 ) -> list[views.Lesson]:
     """Pair each kept rationale with its question; the same steps twice count once.
 
-    Their order is that of samples and questions, whenever a rationale was answered.
+    Their order is that of samples and questions, whenever a rationale was answered. What the
+    student's calculator writes for it, the student need not learn to.
     """
+    mode = recipe.student.calculator
     by_id = {question.id: question for question in questions}
     place = {question.id: number for number, question in enumerate(questions)}
     asked = (r for r in rationales if r.question in by_id)
     ordered = sorted(asked, key=lambda r: (r.sample, place[r.question]))
     kept = {(r.question, r.text): r for r in ordered if r.kept}
     return [
-        views.Lesson(q.id, q.text, r.text, q.target)
+        views.Lesson(q.id, q.text, without_notes(r.text, mode), q.target)
         for r in kept.values()
         for q in (by_id[r.question],)
     ]

@@ -110,7 +110,7 @@ def train_in_rounds(
             del left[question.id]
         stage = f"rationales-{name}"
         written = write_rationales(recipe, run, teacher, critics, new, progress, stage)
-        lessons = denoised(recipe, lessons_of(new, written), written, progress)
+        lessons = denoised(recipe, lessons_of(recipe, new, written), written, progress)
         if not lessons:
             break
         # As many of what was learned before keep it from being forgotten.

@@ -52,7 +52,9 @@ def train_student(
     folder = run.folder / name
     if name != "stage1":
         examples = _balanced(recipe, examples)
-    checked = train.preflight(recipe.student.model, examples, settings)
+    tokenizer = pretrained.load_tokenizer(pretrained.locate(recipe.student.model))
+    tokens = rows.tokenize(tokenizer, examples)
+    checked = rows.inspect(tokenizer, tokens, settings.max_length)
     run.write_json(f"preflight-{name}", asdict(checked))
     progress.say(
         f"{name}: {checked.examples:,} examples, {checked.tokens:,} tokens of which "
@@ -69,6 +71,7 @@ def train_student(
             lambda p: advance(p.tokens, f"loss {p.loss:.3f}"),
             init,
             judge,
+            tokens,
         )
     if report.accuracy is not None:
         progress.say(

@@ -111,7 +111,7 @@ def _dtype():
 
 def _data(asked, folder, settings):
     """Write the examples for both sides; return (base, tokens of an epoch, held-out examples)."""
-    from nesy import benchmarks, models, pretrained, prompts, rows, views
+    from nesy import benchmarks, models, pretrained, prompts, recipe, rows, views
     from nesy.recipe import View
     from nesy.stages.rationales import judged, lessons_of
     from nesy.types import Rationale, Sampling
@@ -124,7 +124,7 @@ def _data(asked, folder, settings):
     )
     kept = [judged(q, 0, c) for q, c in zip(questions, written, strict=True)]
     assert all(isinstance(one, Rationale) and one.kept for one in kept)
-    lessons = lessons_of(questions, kept)
+    lessons = lessons_of(recipe.load("embedded"), questions, kept)
     examples = views.examples(lessons, {"std-cot": View()})
     taught, held_out = examples[:-HELD_OUT], examples[-HELD_OUT:]
     tokenizer = pretrained.load_tokenizer(base)

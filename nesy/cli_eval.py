@@ -508,7 +508,7 @@ def _contamination(
     by_entries = compared("knowledge", texts)
     by_rationales = compared(
         "rationales",
-        {id_: [without_notes(r.text, recipe.student.calculator)] for id_, r in rationales.items()},
+        {id_: [rationale.text] for id_, rationale in rationales.items()},
         {id_: rationale.answer for id_, rationale in rationales.items()},
     )
     # An entry that states the fact which a question rests on is knowledge, not a leak.
@@ -525,8 +525,12 @@ def _contamination(
 
 
 def learned(recipe: Recipe, run: Run) -> list[Rationale]:
-    """Return the rationales that a run's student was trained on; some may have been left out."""
-    kept = [rationale for rationale in run.read("rationales", Rationale) if rationale.kept]
+    """Return the rationales as a run's student was trained on them; some may have been left out."""
+    kept = [
+        replace(rationale, text=without_notes(rationale.text, recipe.student.calculator))
+        for rationale in run.read("rationales", Rationale)
+        if rationale.kept
+    ]
     names = [path.stem for path in run.folder.glob("augmented*.jsonl")]
     if recipe.train.init == "stage1" or not names:
         return kept

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
+from drills.accounts import fact_account
 from drills.choosing import match_option, options
 from drills.procedures import (
     arithmetic,
@@ -23,6 +24,7 @@ from drills.procedures import (
     formula,
     gaps,
     gates,
+    listing,
     plans,
     purchase,
     record,
@@ -39,6 +41,7 @@ from drills.procedures import (
     walk,
 )
 from drills.reading import (
+    dates,
     fact_any,
     fact_date,
     fact_day,
@@ -54,11 +57,11 @@ from drills.words import LEXICON, Drill, calc, lettered
 __all__ = ["DRILLS", "LEXICON", "Drill", "calc", "draw", "lettered", "options"]
 
 DRILLS: dict[Callable[[Random], Drill], float] = {
-    fact_problem: 6.0, fact_quantity: 1.0, fact_total: 1.5, fact_number: 2.0, fact_difference: 0.5,
-    fact_any: 4.5, fact_property: 1.5, fact_date: 0.3, fact_day: 1.2, match_option: 1.0,
+    fact_account: 7.0, fact_problem: 4.0, fact_quantity: 1.0, fact_total: 1.0, fact_number: 2.0, fact_difference: 0.5,
+    fact_any: 4.5, fact_property: 1.5, fact_date: 0.5, fact_day: 2.5, dates: 1.5, match_option: 1.0,
     plans: 3.0, story: 1.0, purchase: 0.7, arithmetic: 1.0, sums: 0.4,
     claims: 1.5, switches: 0.5, gates: 0.5, formula: 1.5, walk: 1.5, registers: 0.7,
-    tally: 1.2, counting: 0.5, table: 1.5, columns: 2.0, record: 0.7, roles: 1.2,
+    tally: 2.5, counting: 0.7, listing: 1.5, table: 2.5, columns: 2.5, record: 0.7, roles: 1.2,
     gaps: 1.3, schedule: 0.3, row: 0.7, spelling: 0.4,
 }
 

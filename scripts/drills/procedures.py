@@ -12,9 +12,13 @@ from drills.words import (
     VERBS,
     WORDS,
     Drill,
+    article,
     calc,
     invented,
+    people,
     pick,
+    plural,
+    things,
 )
 
 
@@ -156,8 +160,9 @@ def registers(rng: Random) -> Drill:
 
 def table(rng: Random) -> Drill:
     """A small table: look up, largest, smallest, count over, sum, difference."""
-    rows = rng.sample(rng.choice((NAMES, [p.capitalize() for p in PLACES], [w.capitalize() for w in WORDS])), rng.randint(3, 6))
-    column = rng.choice(THINGS)
+    count = rng.randint(3, 6)
+    rows = rng.choice((people, things))(rng, count)
+    column = plural(things(rng, 1)[0])
     values = rng.sample(range(2, 99), len(rows))
     joint, line = rng.choice(((", ", "{}: {}"), ("; ", "{}: {}"), ("\n", "{}: {}"), ("\n", "{}: {} in all"), ("\n", "| {} | {} |")))
     body = joint.join(line.format(r, v) for r, v in zip(rows, values, strict=True))
@@ -198,8 +203,8 @@ def table(rng: Random) -> Drill:
 
 def record(rng: Random) -> Drill:
     """Copy one item out of a described list of (who, doing, where)."""
-    people = rng.sample(NAMES, rng.randint(2, 5))
-    rows = [(p, rng.choice(VERBS), f"{rng.choice(ADJECTIVES)} {rng.choice(THINGS)}", rng.choice(PLACES)) for p in people]
+    who = people(rng, rng.randint(2, 5))
+    rows = [(p, rng.choice(VERBS), thing, rng.choice(PLACES)) for p, thing in zip(who, things(rng, len(who)), strict=True)]
     text = " ".join(f"{p} is {v} {t} at the {pl}." for p, v, t, pl in rows)
     p, v, t, place = rng.choice(rows)
     form = rng.randrange(3)
@@ -208,7 +213,7 @@ def record(rng: Random) -> Drill:
         lines, label = pick(rng, place, [r[3] for r in rows] + rng.sample(PLACES, 2))
         return Drill(f"{text} Where is {p}?\n{lines}", f"{line} That is {place} {label}.", label)
     if form == 1:
-        lines, label = pick(rng, t, [r[2] for r in rows] + [f"{rng.choice(ADJECTIVES)} {rng.choice(THINGS)}"])
+        lines, label = pick(rng, t, [r[2] for r in rows] + things(rng, 1))
         return Drill(f"{text} What does {p} have?\n{lines}", f"{line} That is {t} {label}.", label)
     lines, label = pick(rng, p, [r[0] for r in rows] + rng.sample(NAMES, 1))
     return Drill(f"{text} Who is {v} {t} at the {place}?\n{lines}", f"{line} That is {p} {label}.", label)
@@ -246,7 +251,7 @@ def spelling(rng: Random) -> Drill:
 def counting(rng: Random) -> Drill:
     """Count what has a given quality."""
     quality = rng.sample(ADJECTIVES, 3)
-    items = [(rng.choice(quality), rng.choice(THINGS)[:-1]) for _ in range(rng.randint(3, 8))]
+    items = [(rng.choice(quality), thing) for thing in things(rng, rng.randint(3, 10))]
     wanted = rng.choice(quality)
     total, steps = 0, []
     for colour, thing in items:
@@ -257,6 +262,25 @@ def counting(rng: Random) -> Drill:
             steps.append(f"{colour} {thing}: no.")
     shown = ", ".join(f"a {c} {t}" for c, t in items)
     return Drill(f"On the table are {shown}. How many things are {wanted}?", " ".join(steps), str(total))
+
+
+def listing(rng: Random) -> Drill:
+    """Go through a list from its first to its last: number it, turn it round, or leave some out."""
+    kept = things(rng, rng.randint(3, 14))
+    spaced = any(" " in thing for thing in kept)
+    shown = rng.choice((", ", "; ", "\n") if spaced else (", ", " ", "; ", "\n")).join(kept)
+    form = rng.randrange(3)
+    if form == 0:
+        at = rng.randrange(len(kept))
+        steps = " ".join(f"{i}: {thing}." for i, thing in enumerate(kept, 1))
+        return Drill(f"{shown}\nNumber all of them. Which is number {at + 1}?", steps, kept[at])
+    if form == 1:
+        steps = " ".join(f"{thing} has {thing[0]}." for thing in kept)
+        return Drill(f"List: {shown}\nSay the first letter of each. Which is last in the list?", steps, kept[-1])
+    left = rng.sample(kept, rng.randint(1, max(1, len(kept) // 2)))
+    rest = [thing for thing in kept if thing not in left]
+    steps = " ".join(f"{thing}: {'out' if thing in left else 'stays'}." for thing in kept)
+    return Drill(f"List: {shown}\nWithout {', '.join(left)}, which remain?", steps, ", ".join(rest))
 
 
 def arithmetic(rng: Random) -> Drill:
@@ -445,9 +469,10 @@ def tally(rng: Random) -> Drill:
     groups = rng.sample(ADJECTIVES + VERBS, rng.choice((1, 1, 2)))
     wanted, total = rng.choice(groups), 0
     shown, steps = [], []
-    for thing in rng.sample(THINGS, rng.randint(2, 9)):
+    for thing in things(rng, rng.randint(2, 13)):
         count, group = rng.choice((1, 1, 1, 2, 3, 4, 5, 6)), rng.choice(groups)
-        name = f"{_COUNTS[count - 1]} {group + ' ' if len(groups) > 1 else ''}{thing if count > 1 else thing[:-1]}"
+        called = f"{group} {thing}" if len(groups) > 1 else thing
+        name = f"{_COUNTS[count - 1]} {plural(called)}" if count > 1 else article(called).lower()
         shown.append(name)
         if group == wanted:
             steps.append(f"{name}: {total} + {count} = {total + count}.")
@@ -466,8 +491,8 @@ def tally(rng: Random) -> Drill:
 
 def columns(rng: Random) -> Drill:
     """A table with several columns: compare, filter, count, add, and find the place in the list."""
-    heads = [noun[:-1] for noun in rng.sample(THINGS, rng.randint(2, 3))]
-    names = rng.sample(NAMES, rng.randint(3, 6))
+    heads = things(rng, rng.randint(2, 3))
+    names = people(rng, rng.randint(3, 6))
     values = [[rng.randint(1, high) for _ in heads] for high in (rng.choice((15, 60, 200)),) for _ in names]
     lines = "\n".join(f"{n}, {', '.join(map(str, v))}" for n, v in zip(names, values, strict=True))
     c = rng.randrange(len(heads))

@@ -22,11 +22,11 @@ from drills.words import (
 )
 
 
-def _number(rng: Random) -> int:
+def number(rng: Random) -> int:
     return rng.choice((rng.randint(2, 12), rng.randint(2, 40), rng.randint(10, 250), rng.randint(2, 99)))
 
 
-def _lines(rng: Random, lesson: str, fact: str, others: list[str]) -> tuple[str, ...]:
+def block(rng: Random, lesson: str, fact: str, others: list[str]) -> tuple[str, ...]:
     """A knowledge block: perhaps a lesson, the fact, perhaps other facts around it."""
     lines = [fact]
     for other in others[: rng.choice((0, 0, 0, 1, 2))]:
@@ -44,7 +44,7 @@ _ADVICE = (
 )
 
 
-def _lesson(rng: Random, lessons: tuple[str, ...]) -> str:
+def lesson(rng: Random, lessons: tuple[str, ...]) -> str:
     """Advice of any wording: what it says is general and decides nothing."""
     if rng.random() < 0.3:
         return rng.choice(lessons)
@@ -52,7 +52,7 @@ def _lesson(rng: Random, lessons: tuple[str, ...]) -> str:
     return rng.choice(_ADVICE).format(V=words["v"].capitalize(), **words)
 
 
-_QUANTITY_LESSONS = (
+QUANTITY_LESSONS = (
     "Convert to the smaller unit first, then compute.",
     "Look up how many it stands for, then multiply.",
     "Count in single items before adding anything.",
@@ -70,7 +70,7 @@ _QUANTITY_FACTS = (
 def fact_quantity(rng: Random) -> Drill:
     """A word problem over an invented quantity that the knowledge block defines."""
     name, unit, word = term(rng), rng.choice((rng.choice(THINGS), plural(invented(rng)), rng.choice(THINGS))), rng.choice(WORDS)
-    value = _number(rng)
+    value = number(rng)
 
     def statement(thing: str, number: int) -> str:
         return rng.choice(_QUANTITY_FACTS).format(
@@ -78,9 +78,9 @@ def fact_quantity(rng: Random) -> Drill:
         )
 
     fact = statement(name, value)
-    knowledge = _lines(
-        rng, rng.choice(_QUANTITY_LESSONS), fact,
-        [statement(term(rng), _number(rng)) for _ in range(2)],
+    knowledge = block(
+        rng, rng.choice(QUANTITY_LESSONS), fact,
+        [statement(term(rng), number(rng)) for _ in range(2)],
     )
     who, many, count = rng.choice(NAMES), plural(name), rng.randint(2, 12)
     verb = rng.choice(("buys", "has", "finds", "sells", "uses", "makes", "counts", "repairs", "collects", "orders"))
@@ -121,7 +121,7 @@ def fact_quantity(rng: Random) -> Drill:
         ))
         return Drill(ask, f"{fact} {count + low} {many} are {step} {unit}. The other {low} are {step2} {unit}. The difference is {step3} {unit}.", str(gap), knowledge)
     if form == 9:
-        more = _number(rng)
+        more = number(rng)
         both, step2 = calc(total, "+", more)
         end, step3 = calc(both, "*", times)
         ask = rng.choice((
@@ -132,7 +132,7 @@ def fact_quantity(rng: Random) -> Drill:
     if form == 0:
         return Drill(f"{open_}. How many {unit} is that?", f"{fact} {first}", str(total), knowledge)
     if form == 1:
-        more = _number(rng)
+        more = number(rng)
         end, step2 = calc(total, "+", more)
         return Drill(
             f"{open_} and {more} {unit} more. How many {unit} are there in all?",
@@ -203,7 +203,7 @@ def fact_property(rng: Random) -> Drill:
     question = ask.format(
         a=article(name).lower(), A=article(name), C=name.capitalize(), c=name, who=rng.choice(NAMES), place=rng.choice(PLACES)
     )
-    knowledge = _lines(
+    knowledge = block(
         rng, rng.choice(_PROPERTY_LESSONS), fact,
         [statement(term(rng), rng.choice(values[1:])) for _ in range(2)],
     )
@@ -217,7 +217,7 @@ def fact_difference(rng: Random) -> Drill:
     value = rng.randint(1, 99)
     fact = rng.choice((f"The {scale} of {name} is {value}.", f"{name.capitalize()} has {scale} {value}.",
                        f"{name.capitalize()} has a {scale} of {value}."))
-    knowledge = _lines(rng, f"Recall the {scale} first, then do the step that is asked.", fact,
+    knowledge = block(rng, f"Recall the {scale} first, then do the step that is asked.", fact,
                        [f"The {scale} of {term(rng)} is {rng.randint(1, 99)}."])
     other = rng.randint(1, 99)
     if rng.random() < 0.5:
@@ -246,7 +246,7 @@ def fact_date(rng: Random) -> Drill:
     return Drill(
         f"Today is {name} of {year}. What is the date {words} in MM/DD/YYYY?\n{lines}",
         f"{fact} {name} of {year} is {here}.{move} That is {target} {label}.", label,
-        _lines(rng, "Know the date of the day, then count.", fact, [f"{invented(rng).capitalize()} Day is on {rng.choice(MONTHS)} {rng.randint(1, 28)}."]))
+        block(rng, "Know the date of the day, then count.", fact, [f"{invented(rng).capitalize()} Day is on {rng.choice(MONTHS)} {rng.randint(1, 28)}."]))
 
 
 _SAYS = (
@@ -271,6 +271,7 @@ _DIRECT = (
     "Which {n} does {a} {v}?", "What does {a} {v}?", "To which {n} does {a} belong?", "Which of these is the {n} of {c}?",
     "What is {c} the {n} of?", "Which {n} goes with {a}?", "What {v} {c}?", "Around which {n} does {c} {v}?",
     "A {n} of {c} is which of these?", "Which {n} is {a} for the {place}?", "Of which {n} is {c} made or won?",
+    "{A} {v} which {n}?", "{C} is the {n} of which {m}?", "The {m} {c} is {n} of which {v}?", "Of which {n} does {c} {v}?",
     "How is {a} {v}?", "What is {c}?", "Where does {a} go?", "Into which {n} does one put {a}?",
 )
 
@@ -301,7 +302,8 @@ def fact_any(rng: Random) -> Drill:
     words = {
         "a": rng.choice((article(name).lower(), f"the {name}", f"the {noun} {called}")), "c": called,
         "who": rng.choice(NAMES), "other": rng.choice(NAMES), "place": rng.choice(PLACES),
-        "n": rng.choice((noun, rng.choice(WORDS))), "v": rng.choice((verb, rng.choice(WORDS))),
+        "n": rng.choice((noun, rng.choice(WORDS))), "v": rng.choice((verb, rng.choice(WORDS))), "m": rng.choice(LEXICON or WORDS),
+        "A": article(name), "C": name.capitalize(),
     }
     if rng.random() < 0.6:
         question = f"{rng.choice(_SCENES)} {rng.choice(_ASKS)}".format(**words)
@@ -309,8 +311,8 @@ def fact_any(rng: Random) -> Drill:
         question = rng.choice(_DIRECT).format(**words)
     question = question[0].upper() + question[1:]
     lines, label = pick(rng, values[0], values[1:])
-    knowledge = _lines(
-        rng, _lesson(rng, _PROPERTY_LESSONS), fact,
+    knowledge = block(
+        rng, lesson(rng, _PROPERTY_LESSONS), fact,
         [statement(term(rng), rng.choice(values)) for _ in range(2)],
     )
     return Drill(f"{question}\n{lines}", f"{fact} That is {values[0]} {label}.", label, knowledge)
@@ -324,14 +326,14 @@ def fact_total(rng: Random) -> Drill:
         many = name.replace(" in ", "s in ", 1)
     else:
         many = plural(name)
-    value = _number(rng)
+    value = number(rng)
     says = rng.choice((
         "{A} is worth {n} {u}.", "{A} has {n} {u}.", "{A} was {n} {u}.", "{A} is {n} {u}.", "{A} takes {n} {u}.", "{A} makes {n} {u}.",
     ))
     fact = says.format(A=article(name), n=value, u=unit)
-    knowledge = _lines(
-        rng, _lesson(rng, _QUANTITY_LESSONS), fact,
-        [says.format(A=article(term(rng)), n=_number(rng), u=unit) for _ in range(2)],
+    knowledge = block(
+        rng, lesson(rng, QUANTITY_LESSONS), fact,
+        [says.format(A=article(term(rng)), n=number(rng), u=unit) for _ in range(2)],
     )
     who, verb = rng.choice(NAMES), rng.choice(("records", "sees", "tunes", "scores", "draws", "studies", "keeps", "sends", rng.choice(WORDS)))
     a, b, k = rng.randint(1, 15), rng.randint(1, 15), rng.randint(2, 9)
@@ -378,21 +380,43 @@ def fact_total(rng: Random) -> Drill:
 
 
 _MONTH_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-_TODAY = (("Today is {d} of {y}.", 0), ("Tomorrow is {d} of {y}.", -1), ("Yesterday was {d} of {y}.", 1))
-_ASKED_DAYS = (
-    ("today", 0), ("tomorrow", 1), ("yesterday", -1), ("one week from today", 7), ("one week ago from today", -7),
-    ("10 days ago", -10), ("10 days later", 10),
+_TODAY = (
+    ("Today is {d} of {y}.", 0), ("Tomorrow is {d} of {y}.", -1), ("Yesterday was {d} of {y}.", 1),
+    ("It is {d} of {y} today.", 0), ("It was {d} of {y} yesterday.", 1), ("It will be {d} of {y} tomorrow.", -1),
+    ("{who} {v} on {d} of {y}, which is today.", 0), ("{who} is {n} {d} of {y} today.", 0),
+    ("{d} of {y} was yesterday.", 1), ("{d} of {y} is tomorrow.", -1),
 )
+_ASKED_DAYS = (
+    ("today", 0), ("today", 0), ("tomorrow", 1), ("24 hours later", 1), ("yesterday", -1), ("24 hours ago", -1),
+    ("one week from today", 7), ("a week later", 7), ("one week ago from today", -7), ("a week ago", -7),
+    ("10 days ago", -10), ("10 days later", 10), ("{n} days ago", None), ("{n} days later", None),
+)
+
+
+def dates(rng: Random) -> Drill:
+    """Days whose month is named, in figures: many at once, since each has one month to learn from."""
+    made = []
+    for _ in range(rng.randint(4, 9)):
+        month, day, year = rng.randint(1, 12), rng.randint(1, 28), rng.randint(1900, 2070)
+        name = rng.choice((f"{MONTHS[month - 1]} {day}", f"{MONTHS[month - 1]} {day}, {year}", f"{day} {MONTHS[month - 1]} {year}"))
+        made.append((name, f"{month:02d}/{day:02d}" + f"/{year}" * (str(year) in name)))
+    asked = rng.choice(made)
+    ask = f"{'; '.join(name for name, _ in made)}. Write all of them in figures, then {asked[0]} again."
+    return Drill(ask, " ".join(f"{name} is {figures}." for name, figures in made), asked[1])
 
 
 def fact_day(rng: Random) -> Drill:
     """A named day, whose date the knowledge block gives, and days counted from it."""
     name = f"{term(rng).title()} {rng.choice(('Day', 'Day', 'Day', 'Eve', 'Night', 'Feast', 'Festival'))}"
-    month, day, year = rng.randint(1, 12), rng.randint(1, 28), rng.randint(1900, 2030)
+    month, day, year = rng.randint(1, 12), rng.randint(1, 28), rng.randint(1900, 2070)
     named = year
     fact = f"{name} is on {MONTHS[month - 1]} {day}."
     told, anchor = rng.choice(_TODAY)
     asked, shift = rng.choice(_ASKED_DAYS)
+    if shift is None:
+        days = rng.randint(2, 20)
+        asked, shift = asked.format(n=days), -days if asked.endswith("ago") else days
+    said = told.format(d=name, y=named, who=rng.choice(NAMES), v=rng.choice(LEXICON or WORDS), n=rng.choice(LEXICON or WORDS))
     steps = [fact, f"{name} of {year} is {month:02d}/{day:02d}/{year}."]
     date = (month, day, year)
     for by, last in ((anchor, False), (shift, True)):
@@ -406,9 +430,9 @@ def fact_day(rng: Random) -> Drill:
             *((rng.randint(1, 12), rng.randint(1, 28), year) for _ in range(5))]
     options, label = pick(rng, words, [f"{m:02d}/{d:02d}/{y}" for m, d, y in rng.sample(near, 5)])
     return Drill(
-        f"{told.format(d=name, y=named)} What is the date {asked} in MM/DD/YYYY?\n{options}",
+        f"{said} What is the date {asked} in MM/DD/YYYY?\n{options}",
         f"{' '.join(steps)} That is {words} {label}.", label,
-        _lines(rng, "Know the date of the day, then count.", fact,
+        block(rng, "Know the date of the day, then count.", fact,
                [f"{invented(rng).capitalize()} Day is on {rng.choice(MONTHS)} {rng.randint(1, 28)}."]))
 
 
@@ -437,13 +461,13 @@ def _moved(date: tuple[int, int, int], by: int) -> tuple[tuple[int, int, int], l
     return (month, end, year), steps
 
 
-_TIMES = (
+TIMES = (
     ("on Monday", "on Tuesday"), ("before lunch", "after lunch"), ("in one hall", "in another"), ("last year", "this year"),
     ("in spring", "in autumn"), ("with the left hand", "with the right hand"), ("at first", "later"),
 )
 _HOLDERS = ("poster", "page", "box", "shelf", "team", "ship", "room", "bag", "picture", "crate")
-_SPANS = ("day", "week", "month", "year", "game", "contest", "season", "visit", "round")
-_VERB_OF = ("is", "is worth", "has", "was", "holds", "counts", "takes")
+SPANS = ("day", "week", "month", "year", "game", "contest", "season", "visit", "round")
+VERB_OF = ("is", "is worth", "has", "was", "holds", "counts", "takes")
 
 
 def fact_problem(rng: Random) -> Drill:
@@ -452,16 +476,16 @@ def fact_problem(rng: Random) -> Drill:
     unit = rng.choice((rng.choice(THINGS), plural(invented(rng)), plural(rng.choice(LEXICON or WORDS)), f"{rng.choice(WORDS)} points", "points"))
     where = f" in {rng.choice((invented(rng), rng.choice(WORDS), rng.choice(WORDS) + ' ' + rng.choice(WORDS)))}" if rng.random() < 0.25 else ""
     many, name = plural(name) + where, name + where
-    says, value = rng.choice(_VERB_OF), _number(rng)
+    says, value = rng.choice(VERB_OF), number(rng)
     fact = f"{article(name)} {says} {value} {unit}."
-    knowledge = _lines(
-        rng, _lesson(rng, _QUANTITY_LESSONS), fact,
-        [f"{article(term(rng))} {says} {_number(rng)} {unit}." for _ in range(2)],
+    knowledge = block(
+        rng, lesson(rng, QUANTITY_LESSONS), fact,
+        [f"{article(term(rng))} {says} {number(rng)} {unit}." for _ in range(2)],
     )
     who, other = rng.sample(NAMES, 2)
     if rng.random() < 0.3:
         who = f"A {rng.choice(WORDS)}"
-    verb, holder, span = rng.choice(("gets", "has", "sees", "draws", "records", "studies", "paints", rng.choice(LEXICON or WORDS))), rng.choice(_HOLDERS), rng.choice(_SPANS)
+    verb, holder, span = rng.choice(("gets", "has", "sees", "draws", "records", "studies", "paints", rng.choice(LEXICON or WORDS))), rng.choice(_HOLDERS), rng.choice(SPANS)
     are = {"is": "are", "is worth": "make", "has": "have", "was": "are", "holds": "hold", "counts": "make", "takes": "take"}[says]
     a, b, k = rng.randint(2, 15), rng.randint(1, 15), rng.randint(2, 9)
     form = rng.randrange(12)
@@ -473,7 +497,7 @@ def fact_problem(rng: Random) -> Drill:
     if form == 0:
         both, first = calc(a, "+", b)
         total, line = converted(both)
-        when = rng.choice(_TIMES)
+        when = rng.choice(TIMES)
         ask = rng.choice((
             f"{who} {verb} {a} {many} {when[0]} and {b} {many} {when[1]}. How many {unit} do they have together?",
             f"{who} {verb} {a} {many} {when[0]} and {b} {many} {when[1]}. How many {unit} does {who} {verb}?",
@@ -484,7 +508,7 @@ def fact_problem(rng: Random) -> Drill:
         high = a + b
         more, first = calc(high, "-", a)
         total, line = converted(more)
-        when = rng.choice(_TIMES)
+        when = rng.choice(TIMES)
         ask = rng.choice((
             f"One {holder} shows {high} {many} and another shows {a} {many}. How many more {unit} does the first {holder} show?",
             f"{who} had {high} {many} {when[0]} and has {a} {many} {when[1]}. How many {unit} fewer is that?",
@@ -611,8 +635,8 @@ def fact_number(rng: Random) -> Drill:
     near = {answer + d for d in range(-5, 6)} | {value, k, value + k}
     texts = sorted([answer, *rng.sample(sorted(n for n in near if n > 0 and n != answer), rng.choice((3, 3, 4)))])
     label = f"({chr(65 + texts.index(answer))})"
-    knowledge = _lines(
-        rng, _lesson(rng, _QUANTITY_LESSONS), fact, [f"The {scale} of {term(rng)} is {rng.randint(1, 99)}." for _ in range(2)]
+    knowledge = block(
+        rng, lesson(rng, QUANTITY_LESSONS), fact, [f"The {scale} of {term(rng)} is {rng.randint(1, 99)}." for _ in range(2)]
     )
     return Drill(
         f"{ask}\n{lettered([str(n) for n in texts])}", f"{fact} {step} That is {answer} {label}.", label, knowledge

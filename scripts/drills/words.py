@@ -112,6 +112,42 @@ def term(rng: Random) -> str:
     return f"{invented(rng)} {rng.choice(WORDS)}"
 
 
+def things(rng: Random, count: int) -> list[str]:
+    """Distinct names of things, in the singular, of one kind of word or of several pieces each.
+
+    A procedure practised on few words is lost on others, so they come from everywhere.
+    """
+    kind = rng.random()
+
+    def one() -> str:
+        if kind < 0.25:
+            return rng.choice(THINGS)[:-1]
+        if kind < 0.4:
+            return invented(rng, rng.choice((1, 2)))
+        if kind < 0.55:
+            return rng.choice(WORDS)
+        if kind < 0.75:
+            return rng.choice(LEXICON or WORDS).lower()
+        return rng.choice((
+            term(rng).lower(), invented(rng, 1) + rng.choice(WORDS), f"{rng.choice(WORDS)} of {rng.choice(WORDS)}", rng.choice(WORDS)[:-1],
+        ))
+
+    made: dict[str, None] = {}
+    while len(made) < count:
+        made[one()] = None
+    return list(made)
+
+
+def people(rng: Random, count: int) -> list[str]:
+    """Distinct names of people: known ones, or capitalized words of any kind."""
+    if rng.random() < 0.5:
+        return rng.sample(NAMES, count)
+    made: dict[str, None] = {}
+    while len(made) < count:
+        made[rng.choice((invented(rng, rng.choice((1, 2))), rng.choice(LEXICON or WORDS), rng.choice(WORDS)[:-1])).capitalize()] = None
+    return list(made)
+
+
 def lettered(texts: list[str]) -> str:
     """Option lines."""
     return "Options:\n" + "\n".join(f"({chr(65 + i)}) {t}" for i, t in enumerate(texts))

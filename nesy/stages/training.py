@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from random import Random
 
 from nesy import pretrained, prompts, rows, student, train, views
 from nesy.answer import answer
@@ -26,6 +28,12 @@ def train_student(
     judge: train.Judge | None,
 ) -> Path:
     """Train an adapter into ``<run>/<name>``."""
+    given = len(examples)
+    if name == "stage1" and epochs < 1:
+        # What is not read need not be tokenized. Later trainings may have a budget of tokens,
+        # which only a part of an epoch meets exactly.
+        drawn = Random(recipe.train.seed).sample(range(given), math.ceil(given * epochs))
+        examples, epochs = [examples[i] for i in sorted(drawn)], 1.0
     beside = recipe.local_sgd
     settings = train.Settings(
         rank=recipe.train.rank,
@@ -81,7 +89,7 @@ def train_student(
     progress.say(
         f"  loss {report.first_loss:.3f} to {report.last_loss:.3f} in {report.steps} steps"
     )
-    run.finish(name, examples=checked.examples, tokens=report.tokens, last_loss=report.last_loss)
+    run.finish(name, examples=given, tokens=report.tokens, last_loss=report.last_loss)
     return folder
 
 

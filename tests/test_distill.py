@@ -108,6 +108,18 @@ def distilled(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     return made
 
 
+def test_a_first_stage_of_less_than_an_epoch_reads_a_part(tiny: Path, tmp_path: Path) -> None:
+    made = project(tmp_path / "project", tiny)
+    words = made.distilling("runs/part", "--set", "train.general_epochs=0.25")
+    made.nesy(*words)
+    counted = json.loads((made.folder / "runs/part/preflight-stage1.json").read_text("utf-8"))
+    assert counted["examples"] == 6
+    trained = made.folder / "runs/part/stage1/adapter_model.safetensors"
+    before = trained.stat().st_mtime_ns
+    made.nesy(*words)  # it rests on all 24 rationales, so nothing is trained anew
+    assert trained.stat().st_mtime_ns == before
+
+
 def test_a_run_holds_everything(distilled: Project) -> None:
     run = distilled.folder / "runs/one"
     for name in (

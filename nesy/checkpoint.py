@@ -17,7 +17,8 @@ from nesy.errors import TrainingError
 if TYPE_CHECKING:
     import torch
 
-_MOMENTS = ("exp_avg", "exp_avg_sq")  # Adam's
+MOMENTS = ("exp_avg", "exp_avg_sq")
+"""What Adam holds of each weight, beside the number of steps."""
 
 
 def save(
@@ -74,7 +75,7 @@ def restore(
                 "step": state.get_tensor(f"step/{name}").to(parameter.device),
                 **{
                     part: ranks.like(state.get_tensor(f"{part}/{name}"), parameter)
-                    for part in _MOMENTS
+                    for part in MOMENTS
                 },
             }
         torch.set_rng_state(state.get_tensor("random"))

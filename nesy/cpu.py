@@ -4,7 +4,9 @@ A LoRA layer of plain ``peft`` multiplies what it reads by the weight and by the
 of the adapter, casts it to and fro between them, and adds the results up: for a small model that
 is much of a step. Here the factors are merged into a copy of the weight, so that a layer is one
 product forward and one backward; the factors' own gradients come from thin products, which at
-the rank of an adapter need fewer operations than the gradient of the weight would.
+the rank of an adapter need fewer operations than the gradient of the weight would. All factors lie
+in one piece of memory, and so do their gradients, so that what is done to each number of them (to
+cast, to clip, AdamW) is done at once and not factor by factor.
 
 Attention over short rows and the convolutions of ``Lfm2`` have kernels that are made for other
 shapes; their backward passes take twice the time of plain products. Most of the rest of a step is
@@ -196,19 +198,91 @@ class _Convolution(torch.autograd.Function):
         return of_states, of_weight
 
 
-def as_one_product(model: Any, dtype: torch.dtype) -> None:
+class OnePiece:
+    """The trained weights of a model in one piece of memory, float32, and so their gradients.
+
+    Each parameter stays what it is to the model and to autograd, as a part of the piece. The
+    layers of ``as_one_product`` read a copy in the dtype of the products, made before each forward
+    pass, and add their gradients up in such a copy, which ``collect`` takes over after each
+    backward pass.
+    """
+
+    def __init__(self, model: Any, dtype: torch.dtype) -> None:
+        trained = [p for p in model.parameters() if p.requires_grad]
+        whole = torch.cat([p.detach().flatten().float() for p in trained])
+        self.weights = torch.nn.Parameter(whole)
+        self.weights.grad = self._gradient = torch.zeros_like(whole)
+        self._read, self._found = whole, self._gradient
+        self._fresh = False
+        if dtype != torch.float32:
+            self._read, self._found = whole.to(dtype), torch.zeros_like(whole, dtype=dtype)
+            model.register_forward_pre_hook(self._cast)
+        self._places: dict[int, slice] = {}
+        self._others = {id(p) for p in trained}  # whose gradients autograd adds up
+        done = 0
+        for parameter in trained:
+            self._places[id(parameter)] = slice(done, done + parameter.numel())
+            done += parameter.numel()
+            parameter.data = self.part(whole, parameter)
+            parameter.grad = self.part(self._gradient, parameter)
+
+    def part(self, whole: torch.Tensor, parameter: torch.nn.Parameter) -> torch.Tensor:
+        """Return what belongs to a parameter, in its shape, of something like ``weights``."""
+        return whole[self._places[id(parameter)]].view(parameter.shape)
+
+    def read(self, parameter: torch.nn.Parameter) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return a parameter as the products read it, and where its gradient is added up."""
+        self._others.discard(id(parameter))
+        return self.part(self._read, parameter), self.part(self._found, parameter)
+
+    def clear(self) -> None:
+        """Forget the gradients, before the first pass of a step."""
+        self._fresh = self._found is not self._gradient and not self._others
+        if not self._fresh:  # else the first pass is written over them
+            self._gradient.zero_()
+
+    def collect(self) -> None:
+        """Add the gradients that the layers have found in a pass to those of ``weights``."""
+        if self._found is self._gradient:
+            return
+        if self._fresh:
+            self._gradient.copy_(self._found)
+        else:
+            self._gradient += self._found
+        self._found.zero_()
+        self._fresh = False
+
+    def _cast(self, *_: Any) -> None:
+        self._read.copy_(self.weights.detach())
+
+
+def as_one_product(model: Any, dtype: torch.dtype, piece: OnePiece) -> None:
     """Let the LoRA layers of a peft model compute so, those that have nothing else to them.
 
     Parameters of adapters, and what is saved of them, stay what they are; frozen weights are
-    from now on in ``dtype``, that of the products, so that they aren't cast in each step. A layer
-    with dropout, of another kind than LoRA's own or in four bits is left as it is.
+    from now on in ``dtype``, that of the products, so that they aren't cast in each step, and so
+    is what the output layer reads. A layer with dropout, of another kind than LoRA's own or in
+    four bits is left as it is.
     """
     from peft.tuners.lora import Linear
 
     for module in model.modules():
         if type(module) is Linear and _plain(module):
-            module.forward = partial(_forward, module)
+            name = module.active_adapters[0]
+            factors = [f[name].weight for f in (module.lora_A, module.lora_B)]
             module.base_layer.weight.data = module.base_layer.weight.data.to(dtype)
+            module.forward = partial(_forward, module, *(piece.read(f) for f in factors))
+    output = model.get_output_embeddings()
+    if type(output) is torch.nn.Linear and not any(p.requires_grad for p in output.parameters()):
+        # Not its own weight: that may be the embedding's, whose sums are float32.
+        output.forward = partial(_frozen, output.weight.to(dtype), output.bias)
+
+
+def _frozen(
+    weight: torch.Tensor, bias: torch.Tensor | None, read: torch.Tensor
+) -> torch.Tensor:
+    made = linear(read.to(weight.dtype), weight)
+    return made if bias is None else made + bias.to(weight.dtype)
 
 
 def _plain(layer: Linear) -> bool:
@@ -225,48 +299,56 @@ def _plain(layer: Linear) -> bool:
     )
 
 
-def _forward(layer: Linear, read: torch.Tensor) -> torch.Tensor:
-    name = layer.active_adapters[0]
-    base = layer.base_layer
-    kind = read.device.type
-    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else read.dtype
+def _forward(
+    layer: Linear,
+    down: tuple[torch.Tensor, torch.Tensor],
+    up: tuple[torch.Tensor, torch.Tensor],
+    read: torch.Tensor,
+) -> torch.Tensor:
+    name, base = layer.active_adapters[0], layer.base_layer
     made: torch.Tensor = _OneProduct.apply(  # type: ignore[no-untyped-call]
-        read.to(dtype),
-        base.weight,
+        # What is not trained has no gradient, and without one backward would not be called.
+        read.to(base.weight.dtype),
         layer.lora_A[name].weight,
-        layer.lora_B[name].weight,
+        base.weight,
+        down,
+        up,
         layer.scaling[name],
     )
-    return made if base.bias is None else made + base.bias.to(dtype)
+    return made if base.bias is None else made + base.bias.to(made.dtype)
 
 
 class _OneProduct(torch.autograd.Function):
-    """``read`` (…, in) times weight (out, in) + scaling · up (out, rank) · down (rank, in)."""
+    """``read`` (…, in) times weight (out, in) + scaling · up (out, rank) · down (rank, in).
+
+    ``down`` and ``up`` come with the places where their gradients are added up. ``factor`` is
+    one of them as autograd knows it, so that it calls ``backward`` also where nothing else that
+    is read has a gradient.
+    """
 
     @staticmethod
     def forward(
         ctx: Any,
         read: torch.Tensor,
+        factor: torch.Tensor,
         weight: torch.Tensor,
-        down: torch.Tensor,
-        up: torch.Tensor,
+        down: tuple[torch.Tensor, torch.Tensor],
+        up: tuple[torch.Tensor, torch.Tensor],
         scaling: float,
     ) -> torch.Tensor:
-        ctx.scaling, ctx.dtypes = scaling, (down.dtype, up.dtype)
-        down, up = down.to(read.dtype), up.to(read.dtype)
-        merged = torch.addmm(weight.to(read.dtype), up, down, alpha=scaling)
-        ctx.save_for_backward(read, merged, down, up)
+        merged = torch.addmm(weight, up[0], down[0], alpha=scaling)
+        ctx.save_for_backward(read, merged)
+        ctx.factors = down, up, scaling
         return linear(read, merged)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        read, merged, down, up = ctx.saved_tensors
-        of_read = gradients[0] @ merged if ctx.needs_input_grad[0] else None
+        read, merged = ctx.saved_tensors
+        (down, of_down), (up, of_up), scaling = ctx.factors
+        # As one row of tokens: what is not in one piece would be multiplied sequence by sequence.
         made, read = gradients[0].flatten(0, -2), read.flatten(0, -2)
-        of_down = (made @ up).t() @ read
-        of_up = made.t() @ (read @ down.t())
-        of_down, of_up = (
-            some.to(dtype) * ctx.scaling
-            for some, dtype in zip((of_down, of_up), ctx.dtypes, strict=True)
-        )
-        return of_read, None, of_down, of_up, None
+        wanted = ctx.needs_input_grad[0]
+        of_read = (made @ merged).view(*gradients[0].shape[:-1], -1) if wanted else None
+        of_down.addmm_((made @ up).t(), read, alpha=scaling)
+        of_up.addmm_(made.t(), read @ down.t(), alpha=scaling)
+        return of_read, None, None, None, None, None

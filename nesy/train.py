@@ -35,6 +35,8 @@ from nesy.types import Example
 if TYPE_CHECKING:
     import torch
 
+    from nesy.cpu import OnePiece
+
 _IGNORED = -100
 # Rows and targets of a pass are filled up to these, so that few shapes occur in a training: the
 # products of a CPU are compiled for each shape, which takes as long as some fifty of them.
@@ -295,18 +297,20 @@ def _prepared(
         where, device, weights, settings.device_map, settings.quantization
     )
     model = _with_adapter(model, settings, init_adapter)
+    piece = None
     if device == "cpu":
         from nesy import cpu
 
         cpu.keep_memory()
         cpu.attend_to_short_rows(model.get_base_model())
         cpu.normalise_at_once(model)
-        if not spread:  # what is spread is gathered by the layers of peft as they are called
-            cpu.as_one_product(model, dtype)
+        if ranks.count() == 1:  # else parameters are exchanged or spread one by one
+            piece = cpu.OnePiece(model, dtype)
+            cpu.as_one_product(model, dtype, piece)
     data = Rows.cut(tokens, examples, settings.max_length)
     key = _key(where, tokens, examples, settings, init_adapter)
     out_dir.mkdir(parents=True, exist_ok=True)
-    return _Run(model, data, settings, device, dtype, out_dir, key, copies)
+    return _Run(model, data, settings, device, dtype, out_dir, key, copies, piece)
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,10 +334,12 @@ class _Run:
         out_dir: Path,
         key: str,
         copies: Copies,
+        piece: OnePiece | None,
     ) -> None:
         import torch
 
         self._copies = copies
+        self._piece = piece
         self._first = ranks.rank() == 0 and copies.place == 0
         self._model = model
         self._rows = data
@@ -358,8 +364,10 @@ class _Run:
         self._trained = list(self._named.values())
         self.size = sum(p.numel() for p in self._trained)
         self._zero: zero.Zero | None = None
+        # What the optimizer knows the trained weights by.
+        self._optimized = self._trained if piece is None else [piece.weights]
         self._optimizer = torch.optim.AdamW(
-            self._trained,
+            self._optimized,
             lr=settings.lr,
             betas=(0.9, settings.beta2),
             weight_decay=settings.weight_decay,
@@ -456,9 +464,9 @@ class _Run:
         if self._copies.count == 1:
             return loss
         mean = torch.tensor([loss])
-        states = [self._optimizer.state[p] for p in self._trained]
-        moments = [state[name] for state in states for name in ("exp_avg", "exp_avg_sq")]
-        self._copies.average([mean, *self._trained, *moments])
+        states = [self._optimizer.state[p] for p in self._optimized]
+        moments = [state[name] for state in states for name in checkpoint.MOMENTS]
+        self._copies.average([mean, *self._optimized, *moments])
         return float(mean)
 
     def _evaluated(self) -> set[int]:
@@ -506,7 +514,8 @@ class _Run:
     def _whole(self, parameter: torch.nn.Parameter) -> torch.Tensor:
         if self._zero is not None:
             return self._zero.weight(parameter)
-        return ranks.whole(parameter.detach())
+        # A part of one piece must not be saved with all of it.
+        return ranks.whole(parameter.detach()).clone()
 
     def save(self, tokenizer: Any) -> None:
         """Write the adapter, the best where it was judged; all processes call it."""
@@ -534,6 +543,8 @@ class _Run:
             for i in one_pass
         )
         loss = 0.0
+        if self._piece is not None:
+            self._piece.clear()
         passes = self._passes(number)
         for place, (one_pass, share) in enumerate(passes, 1):
             with self._autocast:
@@ -542,6 +553,8 @@ class _Run:
                 self._zero.backward(part, last=place == len(passes))
             else:
                 self._scaler.scale(part).backward()  # type: ignore[no-untyped-call]
+            if self._piece is not None:
+                self._piece.collect()
             loss += float(part.detach())
         self.tokens += sum(
             len(data.ids[i]) for step in self._turns[number] for one_pass in step for i in one_pass
@@ -552,12 +565,13 @@ class _Run:
             self._zero.step(self._rate(number))
             return loss
         self._scaler.unscale_(self._optimizer)
-        torch.nn.utils.clip_grad_norm_(self._trained, self._settings.max_grad_norm)
+        torch.nn.utils.clip_grad_norm_(self._optimized, self._settings.max_grad_norm)
         for group in self._optimizer.param_groups:
             group["lr"] = self._rate(number)
         self._scaler.step(self._optimizer)
         self._scaler.update()
-        self._optimizer.zero_grad(set_to_none=True)
+        if self._piece is None:
+            self._optimizer.zero_grad(set_to_none=True)
         return loss
 
     def _passes(self, number: int) -> list[tuple[Sequence[int], float]]:
@@ -690,7 +704,19 @@ class _Run:
         """What the optimizer holds of a weight, whole."""
         if self._zero is not None:
             return self._zero.state(parameter)
-        return {k: ranks.whole(v) for k, v in self._optimizer.state[parameter].items()}
+        if self._piece is None:
+            return {k: ranks.whole(v) for k, v in self._optimizer.state[parameter].items()}
+        state = self._optimizer.state[self._piece.weights]
+        parts = {k: self._piece.part(state[k], parameter).clone() for k in checkpoint.MOMENTS}
+        return {"step": state["step"].clone(), **parts}
+
+    def _in_one_piece(self, piece: OnePiece) -> None:
+        """Put together what the optimizer knows of each weight."""
+        import torch
+
+        states = [self._optimizer.state.pop(p) for p in self._trained]
+        moments = {k: torch.cat([s[k].flatten() for s in states]) for k in checkpoint.MOMENTS}
+        self._optimizer.state[piece.weights] = {"step": states[0]["step"], **moments}
 
     def _resume(self) -> list[float]:
         """Restore the last checkpoint, if there is one; return the losses up to it."""
@@ -702,6 +728,8 @@ class _Run:
             if self._first:
                 curve.unlink(missing_ok=True)
             return []
+        if self._piece is not None:
+            self._in_one_piece(self._piece)
         self.tokens, self.seconds = figures["tokens"], figures["seconds"]
         losses: list[float] = figures["losses"]
         self._judged = [Judged(**one) for one in figures["judged"]]

@@ -13,12 +13,12 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from nesy import ranks
+from nesy.checkpoint import MOMENTS
 from nesy.errors import TrainingError
 
 if TYPE_CHECKING:
     import torch
 
-_MOMENTS = ("exp_avg", "exp_avg_sq")
 _RECIPES = ("train_batch_size", "optimizer", "scheduler", "fp16", "bf16", "torch_autocast")
 
 
@@ -101,7 +101,7 @@ class Zero:
         """Gather the optimizer's state of a weight; all processes call it."""
         from deepspeed.utils import safe_get_full_optimizer_state
 
-        found = {part: safe_get_full_optimizer_state(parameter, part) for part in _MOMENTS}
+        found = {part: safe_get_full_optimizer_state(parameter, part) for part in MOMENTS}
         return {"step": next(self._counters()).clone(), **found}
 
     def _restore(self, model: Any, before: dict[Any, dict[str, torch.Tensor]]) -> None:
@@ -113,7 +113,7 @@ class Zero:
         self.backward(self(input_ids=ids, use_cache=False).logits.float().sum() * 0, last=True)
         self.step(0.0)
         for parameter, state in before.items():
-            for part in _MOMENTS:
+            for part in MOMENTS:
                 safe_set_full_optimizer_state(parameter, state[part], part)
         done = next(iter(before.values()))["step"]
         for counter in self._counters():

@@ -414,7 +414,6 @@ def _examples(asked: Asked, pool: Loaded) -> Examples:
 
 def _cells(asked: Asked) -> dict[str, Cell]:
     """The cells by name, in the order in which they are answered."""
-    generated = benchmarks.definition(asked.benchmark).generated is not None
     last, adapter = "model", asked.adapter
     cells: dict[str, Cell] = {}
     if asked.run is not None:
@@ -424,8 +423,9 @@ def _cells(asked: Asked) -> dict[str, Cell]:
     cells[f"{last} + KB"] = Cell(adapter, "knowledge base")
     if asked.ablate:
         # Only the embedded benchmarks know which entry is right for a question.
-        right = {f"{last} + right entry": Cell(adapter, "right entry")} if generated else {}
-        return cells | right
+        if _generated(asked.benchmark):
+            cells[f"{last} + right entry"] = Cell(adapter, "right entry")
+        return cells
     if len(asked.kb_budgets) > 1:
         cells = {last: cells[last], f"{last} + KB": cells[f"{last} + KB"]}
         return cells | {
@@ -497,9 +497,12 @@ def _contamination(
         encoder = load_encoder(recipe.knowledge.encoder)
 
     def compared(
-        title: str, parts: Mapping[str, list[str]], answers: Mapping[str, str | None] | None = None
+        title: str,
+        parts: Mapping[str, list[str]],
+        answers: Mapping[str, str | None] | None = None,
+        by_meaning: bool = True,
     ) -> list[contamination.Overlap]:
-        if encoder is None or not parts:
+        if encoder is None or not parts or not by_meaning:
             return contamination.overlaps(parts, questions, None, answers)
         count = sum(len(some) for some in parts.values())
         with progress.stage(f"{title} against the questions", count, "texts") as advance:
@@ -510,6 +513,7 @@ def _contamination(
         "rationales",
         {id_: [rationale.text] for id_, rationale in rationales.items()},
         {id_: rationale.answer for id_, rationale in rationales.items()},
+        by_meaning=meanings_differ(asked.benchmark, recipe),
     )
     # An entry that states the fact which a question rests on is knowledge, not a leak.
     asked_for = {question.id: evaluate.statements(question) for question in questions}
@@ -522,6 +526,20 @@ def _contamination(
         "without": clean.accuracy,
         "found": [asdict(overlap) for overlap in found],
     }
+
+
+def meanings_differ(benchmark: str, recipe: Recipe) -> bool:
+    """Whether a rationale of training can be told from test questions by its meaning.
+
+    Generated questions have few templates: by their meaning all of a family are paraphrases, so
+    where both are generated only words and numbers tell a copy.
+    """
+    names = (benchmark, recipe.data.benchmark, recipe.data.extra_benchmark)
+    return not all(_generated(name) for name in names if name is not None)
+
+
+def _generated(benchmark: str) -> bool:
+    return benchmarks.definition(benchmark).generated is not None
 
 
 def learned(recipe: Recipe, run: Run) -> list[Rationale]:

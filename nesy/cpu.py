@@ -269,18 +269,20 @@ def as_one_product(model: Any, dtype: torch.dtype, piece: OnePiece) -> None:
     for module in model.modules():
         if type(module) is Linear and _plain(module):
             name = module.active_adapters[0]
-            factors = [f[name].weight for f in (module.lora_A, module.lora_B)]
+            down, up = (piece.read(f[name].weight) for f in (module.lora_A, module.lora_B))
             module.base_layer.weight.data = module.base_layer.weight.data.to(dtype)
-            module.forward = partial(_forward, module, *(piece.read(f) for f in factors))
+            module.forward = partial(_forward, module, down, up)
     output = model.get_output_embeddings()
-    if type(output) is torch.nn.Linear and not any(p.requires_grad for p in output.parameters()):
+    if _is_frozen(output):
         # Not its own weight: that may be the embedding's, whose sums are float32.
         output.forward = partial(_frozen, output.weight.to(dtype), output.bias)
 
 
-def _frozen(
-    weight: torch.Tensor, bias: torch.Tensor | None, read: torch.Tensor
-) -> torch.Tensor:
+def _is_frozen(layer: Any) -> bool:
+    return type(layer) is torch.nn.Linear and not any(p.requires_grad for p in layer.parameters())
+
+
+def _frozen(weight: torch.Tensor, bias: torch.Tensor | None, read: torch.Tensor) -> torch.Tensor:
     made = linear(read.to(weight.dtype), weight)
     return made if bias is None else made + bias.to(weight.dtype)
 

@@ -56,8 +56,9 @@ class Copies:
         except (EOFError, OSError) as error:
             raise _killed(self.count) from error
         sizes = [tensor.numel() for tensor in tensors]
+        each = torch.split(written, sizes, dim=1)
         with torch.no_grad():
-            for tensor, parts in zip(tensors, written.split(sizes, dim=1), strict=True):
+            for tensor, parts in zip(tensors, each, strict=True):
                 tensor.copy_(parts.mean(0).view_as(tensor))
 
     def _wait(self) -> None:

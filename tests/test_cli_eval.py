@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from nesy import recipe as recipes
 from nesy.benchmarks import load
 from nesy.cli import app
-from nesy.cli_eval import learned
+from nesy.cli_eval import learned, meanings_differ
 from nesy.errors import InputError, ModelError
 from nesy.evaluate import latest
 from nesy.runs import Run
@@ -258,6 +258,15 @@ def test_only_what_was_trained_on_is_searched(tmp_path: Path) -> None:
         assert learned(recipe, run) == [made[0], made[2]]
         on_from_stage1 = recipes.changed(recipe, "train.init=stage1")
         assert learned(on_from_stage1, run) == made[:3]
+
+
+def test_generated_questions_are_paraphrases_of_each_other() -> None:
+    embedded, bbh = recipes.load("embedded"), recipes.load("bbh")
+    assert not meanings_differ("synth", embedded)
+    assert not meanings_differ("synth-bbh", embedded)
+    assert meanings_differ("gsm8k", embedded)
+    assert meanings_differ("bbh", bbh)  # real questions and generated twins
+    assert meanings_differ("synth-bbh", bbh)
 
 
 def test_ablation_of_a_model(project: Path) -> None:

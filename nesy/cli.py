@@ -68,8 +68,14 @@ def _copied(sources: Iterable[Path], folder: Path) -> int:
 @app.command()
 def distill(
     recipe: Annotated[
-        str, typer.Option("--recipe", "--config", help="Recipe by name or path; or several: a,b,c.")
-    ] = "embedded",
+        str | None,
+        typer.Option(
+            "--recipe",
+            "--config",
+            help="Recipe by name or path; or several: a,b,c. By default the benchmark's (bbh), "
+            "else embedded.",
+        ),
+    ] = None,
     sets: Annotated[
         list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")
     ] = None,
@@ -120,6 +126,7 @@ def distill(
 ) -> None:
     """Distil a teacher into the student and the knowledge base."""
     from nesy import cli_distill
+    from nesy import recipe as recipes
 
     overrides = list(sets or [])
     for key, value in (
@@ -134,7 +141,8 @@ def distill(
     ):
         if value is not None:
             overrides.append(f"{key}={json.dumps(value)}")
-    planned = cli_distill.planned(recipe.split(","), overrides, output_dir)
+    named = recipe or recipes.meant(benchmark)
+    planned = cli_distill.planned(named.split(","), overrides, output_dir)
     if not kb.is_dir():
         raise InputError(f"{kb}/: no knowledge base here; `nesy init` makes one")
 

@@ -433,6 +433,17 @@ def load(name: str, overrides: Sequence[str] = ()) -> Recipe:
     return read(Recipe, "recipes", name, overrides)
 
 
+def meant(benchmark: str | None) -> str:
+    """Return the recipe for who names none: one called as its benchmark, else the embedded one.
+
+    Raises:
+        RecipeError: that recipe is wrong.
+    """
+    if benchmark in resources.names("recipes") and load(benchmark).data.benchmark == benchmark:
+        return benchmark
+    return "embedded"
+
+
 def read(kind: type[Kind], folder: str, name: str, overrides: Sequence[str] = ()) -> Kind:
     """Load a recipe of a kind from ``<folder>/<name>.yaml`` or a path; see ``load``.
 

@@ -100,6 +100,17 @@ def test_broken_yaml_is_told_with_its_place(here: Path) -> None:
         recipes.load(write(here, "data: [1, 2\nteacher: {\n"))
 
 
+def test_a_benchmark_can_have_a_recipe_of_its_own(here: Path) -> None:
+    for benchmark in (None, "synth", "gsm8k"):
+        assert recipes.meant(benchmark) == "embedded"
+    assert recipes.meant("bbh") == "bbh"
+    assert recipes.meant("hub") == "embedded"  # a recipe, but of another benchmark
+    (here / "recipes").mkdir()
+    text = recipes.load("bbh", ["data.benchmark=mine"]).dump()
+    (here / "recipes" / "mine.yaml").write_text(text, "utf-8")
+    assert recipes.meant("mine") == "mine"
+
+
 def test_an_unknown_recipe_is_told_with_the_nearest() -> None:
     with pytest.raises(InputError, match="did you mean embedded"):
         recipes.load("embeded")

@@ -38,7 +38,7 @@ from nesy.progress import Progress
 from nesy.prompts import Prompt
 from nesy.recipe import Recipe
 from nesy.runs import RECIPE, Run
-from nesy.types import LM, Attempt, Example, Question, Rationale, Sampling
+from nesy.types import LM, Attempt, Encoder, Example, Question, Rationale, Sampling
 
 _BATCH = 64  # attempts stored at once
 _MAX_TOKENS = 512  # of a model that no recipe belongs to
@@ -499,21 +499,21 @@ def _contamination(
     def compared(
         title: str,
         parts: Mapping[str, list[str]],
+        encoder: Encoder | None,
         answers: Mapping[str, str | None] | None = None,
-        by_meaning: bool = True,
     ) -> list[contamination.Overlap]:
-        if encoder is None or not parts or not by_meaning:
+        if encoder is None or not parts:
             return contamination.overlaps(parts, questions, None, answers)
         count = sum(len(some) for some in parts.values())
         with progress.stage(f"{title} against the questions", count, "texts") as advance:
             return contamination.overlaps(parts, questions, encoder, answers, advance)
 
-    by_entries = compared("knowledge", texts)
+    by_entries = compared("knowledge", texts, encoder)
     by_rationales = compared(
         "rationales",
         {id_: [rationale.text] for id_, rationale in rationales.items()},
+        encoder if _meanings_differ(asked.benchmark, recipe) else None,
         {id_: rationale.answer for id_, rationale in rationales.items()},
-        by_meaning=meanings_differ(asked.benchmark, recipe),
     )
     # An entry that states the fact which a question rests on is knowledge, not a leak.
     asked_for = {question.id: evaluate.statements(question) for question in questions}
@@ -528,7 +528,7 @@ def _contamination(
     }
 
 
-def meanings_differ(benchmark: str, recipe: Recipe) -> bool:
+def _meanings_differ(benchmark: str, recipe: Recipe) -> bool:
     """Whether a rationale of training can be told from test questions by its meaning.
 
     Generated questions have few templates: by their meaning all of a family are paraphrases, so

@@ -309,7 +309,6 @@ def _forward(
 ) -> torch.Tensor:
     name, base = layer.active_adapters[0], layer.base_layer
     made: torch.Tensor = _OneProduct.apply(  # type: ignore[no-untyped-call]
-        # What is not trained has no gradient, and without one backward would not be called.
         read.to(base.weight.dtype),
         layer.lora_A[name].weight,
         base.weight,

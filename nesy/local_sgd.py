@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import mmap
 import os
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,9 +27,7 @@ if TYPE_CHECKING:
 class Copies:
     """The copies of one training, seen from the one with the number ``place``, from 0."""
 
-    def __init__(
-        self, place: int, count: int, lines: Sequence[Connection], memory: int | None = None
-    ) -> None:
+    def __init__(self, place: int, count: int, lines: Sequence[Connection], memory: int) -> None:
         """``memory`` is the file descriptor of memory that all copies share."""
         self.place, self.count = place, count
         self._lines = lines  # of the first to all others; of these to the first
@@ -77,8 +74,6 @@ class Copies:
         import torch
 
         if self._shared is None:
-            if self._memory is None:
-                raise TrainingError("a training without copies has nothing to average")
             shape = (2, self.count, numbers)
             os.ftruncate(self._memory, 4 * math.prod(shape))  # all say the same
             shared = mmap.mmap(self._memory, 4 * math.prod(shape))
@@ -128,8 +123,9 @@ def followed(line: Connection) -> tuple[Copies, Any]:
 @contextmanager
 def _memory() -> Iterator[int]:
     """Give the file descriptor of memory that can be shared, or of a file that stands for it."""
-    if sys.platform == "linux":
-        memory = os.memfd_create("nesy")
+    create = getattr(os, "memfd_create", None)  # Linux has it
+    if create is not None:
+        memory: int = create("nesy")
         try:
             yield memory
         finally:

@@ -47,7 +47,7 @@ HELD_OUT = "held_out.jsonl"
 _CHECKPOINT = "checkpoint.safetensors"
 _BEST = "best.safetensors"
 _JUDGED = "judged"
-_ALONE = Copies(0, 1, ())
+_ALONE = Copies(0, 1, (), -1)  # with nobody to share memory with
 _LEAST = 50_000  # tokens of a training with copies; one starts as long as it reads 10,000
 _COPY = "nesy.train:follow_first"
 
@@ -514,8 +514,9 @@ class _Run:
     def _whole(self, parameter: torch.nn.Parameter) -> torch.Tensor:
         if self._zero is not None:
             return self._zero.weight(parameter)
+        whole = ranks.whole(parameter.detach())
         # A part of one piece must not be saved with all of it.
-        return ranks.whole(parameter.detach()).clone()
+        return whole if self._piece is None else whole.clone()
 
     def save(self, tokenizer: Any) -> None:
         """Write the adapter, the best where it was judged; all processes call it."""

@@ -5,25 +5,28 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import small
 from click.testing import Result
 from endpoint import Endpoint
 from typer.testing import CliRunner
 
+from nesy import cli_eval
 from nesy import recipe as recipes
 from nesy.benchmarks import load
 from nesy.cli import app
-from nesy.cli_eval import learned, meanings_differ
+from nesy.cli_eval import Asked, _contamination, learned
 from nesy.errors import InputError, ModelError
 from nesy.evaluate import latest
+from nesy.progress import Progress
 from nesy.runs import Run
-from nesy.types import Attempt, Example, Message, Rationale
+from nesy.types import Attempt, Completion, Example, Message, Rationale
 
 
 @pytest.fixture
@@ -260,13 +263,43 @@ def test_only_what_was_trained_on_is_searched(tmp_path: Path) -> None:
         assert learned(on_from_stage1, run) == made[:3]
 
 
-def test_generated_questions_are_paraphrases_of_each_other() -> None:
-    embedded, bbh = recipes.load("embedded"), recipes.load("bbh")
-    assert not meanings_differ("synth", embedded)
-    assert not meanings_differ("synth-bbh", embedded)
-    assert meanings_differ("gsm8k", embedded)
-    assert meanings_differ("bbh", bbh)  # real questions and generated twins
-    assert meanings_differ("synth-bbh", bbh)
+@pytest.mark.parametrize(
+    ("benchmark", "recipe", "by_meaning"),
+    [
+        ("synth-gsm", "embedded", False),
+        ("synth-gsm", "bbh", True),  # real questions and generated twins
+        ("example", "embedded", True),
+    ],
+)
+def test_rationales_of_generated_questions_are_compared_by_words(
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    benchmark: str,
+    recipe: str,
+    by_meaning: bool,
+) -> None:
+    compared: list[str] = []
+
+    class Recording:
+        name, revision = "recording", "1"
+
+        def encode(self, texts: Sequence[str]) -> np.ndarray:
+            compared.extend(texts)
+            return np.eye(1, 2, dtype=np.float32).repeat(len(texts), axis=0)
+
+    monkeypatch.setattr(cli_eval, "load_encoder", lambda _: Recording())
+    write_pack(project, "Count on.")
+    questions = load(benchmark, "test", limit=2)
+    settings = recipes.load(recipe)
+    said = Completion("2", "stop", 1, 1)
+    attempts = [Attempt(q.id, q.task, [], "", said, "2", "", "wrong", "wrong") for q in questions]
+    with Run.create(project / "run", settings.dump()) as run:
+        run.append("rationales", [Rationale("q/0", 0, questions[0].text, "2", True, "")])
+    asked = Asked(benchmark, run=project / "run", kb=project / "own")
+    found = _contamination(asked, settings, questions, attempts, Progress(quiet=True))
+    assert "Count on." in compared
+    assert (compared.count(questions[0].text) > 1) == by_meaning  # the question and the rationale
+    assert found["questions"] == 1  # by words in any case
 
 
 def test_ablation_of_a_model(project: Path) -> None:

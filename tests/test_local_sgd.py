@@ -68,6 +68,16 @@ def test_weights_are_the_mean_of_all_copies(
     assert any(not torch.equal(first[name], second[name]) for name in first)
 
 
+def test_copies_share_a_file_where_memory_has_no_handle(
+    base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train.train(base, examples(), SETTINGS, tmp_path / "memory")
+    monkeypatch.delattr(os, "memfd_create", raising=False)
+    train.train(base, examples(), SETTINGS, tmp_path / "file")
+    expected, found = weights(tmp_path / "memory"), weights(tmp_path / "file")
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
 def test_a_killed_training_goes_on_as_if_it_had_not_been(
     base: str, tmp_path: Path, started: list[Worker]
 ) -> None:
